@@ -1,0 +1,20 @@
+"""What holds for every test: the hypothesis profiles, and the tests that need recorded exchange traffic."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A shared machine is slow at random: no deadlines. "ci" draws the same examples in each run.
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests marked `recorded` where no recordings are at hand."""
+    if os.environ.get("BOWSTRING_RECORDINGS"):
+        return
+    recorded = [item for item in items if item.get_closest_marker("recorded")]
+    config.hook.pytest_deselected(items=recorded)
+    items[:] = [item for item in items if item not in recorded]
