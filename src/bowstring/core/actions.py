@@ -1,0 +1,215 @@
+"""The action queue: every action is judged by all guards, carried out, and closed exactly once per executor."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Protocol
+
+from msgspec.structs import force_setattr
+
+from bowstring.core.clock import Clock
+from bowstring.core.errors import Expired, PublishError
+from bowstring.core.inbox import Call
+from bowstring.core.messages import (
+    Action,
+    ActionClosed,
+    ActionDone,
+    ActionExpired,
+    ActionFailed,
+    ActionRefused,
+    Event,
+    Message,
+)
+from bowstring.core.routing import Plan, Target, Wiring
+from bowstring.core.subscriber import Subscriber, Worker
+from bowstring.core.tasks import FAILURES, as_list, awaitable, start
+
+log = logging.getLogger(__name__)
+
+
+class Events(Protocol):
+    """What the action queue needs of the event queue."""
+
+    next_seq: Callable[[], int]
+
+    def reply(self, events: Iterable[Event], *, cause: Message, fresh: bool = False) -> None: ...
+    def fail(self, subscriber: Subscriber, error: BaseException, *, cause: Message) -> None: ...
+    def turn(self, work: Callable[..., None], *args: object) -> None: ...
+
+
+class ActionQueue:
+    """Actions on their way from strategies through guards to executors.
+
+    While ``refusing_risk`` holds a reason, actions that add risk are refused with it.
+    """
+
+    def __init__(self, wiring: Wiring, events: Events, *, clock: Clock) -> None:
+        self.refusing_risk = ""
+        self._wiring = wiring
+        self._events = events
+        self._next_seq = events.next_seq
+        self._clock = clock
+        self._monotonic_ns = clock.monotonic_ns
+        self._epoch_ns = clock.epoch_ns
+        self._admits = any(worker.admits for worker in wiring.workers)
+        self._plans: dict[type, Plan] = {}
+        self._silent = wiring.strategies_without(ActionDone)
+
+    def act(self, strategy: Subscriber, actions: Sequence[Action], *, cause: Event) -> None:
+        """Publish a strategy's actions: all are checked and stamped, then judged and carried out, in the order given.
+
+        Raises `PublishError` when one cannot be published; then none is.
+        """
+        for action in actions:
+            if action.seq or action.__class__ not in self._plans:
+                self._check(action)
+        for action in actions:
+            force_setattr(action, "seq", self._next_seq())
+            force_setattr(action, "cause", cause.seq)
+            force_setattr(action, "received_ns", cause.received_ns)
+            force_setattr(action, "strategy", strategy.name)
+            if cause.depth:
+                force_setattr(action, "depth", cause.depth)
+        if strategy.publishing is not None:
+            for action in actions:
+                self._name_venue(action)
+                strategy.publishing(action)
+        if self._admits:
+            self._act_admitted(actions)
+            return
+        for action in actions:
+            for worker, call in self._judge(action):
+                self._carry_out(worker, call, action)
+
+    def _act_admitted(self, actions: Sequence[Action]) -> None:
+        """Judge all, show each executor all that is coming to it at once, then carry out what it can have."""
+        judged = [(worker, call, action) for action in actions for worker, call in self._judge(action)]
+        refused: set[Worker] = set()
+        for worker in dict.fromkeys(worker for worker, _call, _action in judged if worker.admits):
+            own = [action for other, _call, action in judged if other is worker]
+            try:
+                worker.executor.admit(own)
+            except FAILURES as error:
+                refused.add(worker)
+                for action in own:
+                    self._failed(worker, action, error)
+        for worker, call, action in judged:
+            if worker not in refused:
+                self._carry_out(worker, call, action)
+
+    def close_waiting(self, reason: str) -> None:
+        """Close what waits for an executor as failed: it will not be carried out."""
+        for worker in self._wiring.workers:
+            while worker.waiting:
+                action, _call = worker.waiting.popleft()
+                worker.undelivered += 1
+                self._close(ActionFailed, action, by=worker.name, reason=reason)
+
+    def _name_venue(self, action: Action) -> None:
+        sole_venue = self._plans[action.__class__].sole_venue
+        if sole_venue and not getattr(action, "venue", ""):
+            force_setattr(action, "venue", sole_venue)
+
+    def _judge(self, action: Action) -> tuple[Target, ...]:
+        """Who is to carry it out: nobody, if it is refused."""
+        plan = self._plans[action.__class__]
+        targets = plan.targets if plan.venues is None else plan.find(action)
+        if not targets:
+            self._close(ActionFailed, action, by="engine", reason=plan.missing(action))
+            return ()
+        if self.refusing_risk and action.adds_risk:
+            self._close(ActionRefused, action, by="engine", reason=self.refusing_risk)
+            return ()
+        for guard, judge in plan.guards:
+            try:
+                reason = self._unfit(guard, action) if guard.halted else judge(action)
+            except FAILURES as error:
+                self._events.fail(guard, error, cause=action)
+                reason = f"{guard.name} raised {error!r}"
+            if reason is not None:
+                self._close(ActionRefused, action, by=guard.name, reason=str(reason))
+                return ()
+        return targets
+
+    def _unfit(self, guard: Subscriber, action: Action) -> str | None:
+        return f"{guard.name} failed and was not resumed" if action.adds_risk else None
+
+    def _wait(self, worker: Worker, call: Call, action: Action) -> None:
+        if len(worker.waiting) < worker.executor.capacity:
+            worker.waiting.append((action, call))
+            return
+        worker.undelivered += 1
+        reason = f"{worker.name} is full: {len(worker.waiting)} actions wait"
+        self._close(ActionRefused, action, by=worker.name, reason=reason)
+
+    def _carry_out(self, worker: Worker, call: Call, action: Action) -> None:
+        if worker.full:
+            self._wait(worker, call, action)
+            return
+        worker.ages[(self._monotonic_ns() - action.received_ns + self._epoch_ns).bit_length()] += 1
+        try:
+            result = call(action)
+        except FAILURES as error:
+            self._failed(worker, action, error)
+            return
+        if result is not None or action.strategy not in self._silent:
+            self._take_result(worker, action, result)
+
+    def _take_result(self, worker: Worker, action: Action, result: object) -> None:
+        work = awaitable(result)
+        if work is None:
+            self._done(worker, action, result)
+            return
+        task = start(work)
+        if task.done():
+            self._outcome(worker, action, task)
+            return
+        worker.tasks.add(task)
+        worker.settle()
+        task.add_done_callback(partial(self._events.turn, self._complete, worker, action))
+
+    def _complete(self, worker: Worker, action: Action, task: "asyncio.Future[object]") -> None:
+        """Take the outcome of an action that took time, and begin those that waited for it."""
+        worker.tasks.discard(task)
+        self._outcome(worker, action, task, fresh=True)
+        while worker.waiting and len(worker.tasks) < worker.executor.max_in_flight:
+            waiting, call = worker.waiting.popleft()
+            self._carry_out(worker, call, waiting)
+        worker.settle()
+
+    def _outcome(
+        self, worker: Worker, action: Action, task: "asyncio.Future[object]", *, fresh: bool = False
+    ) -> None:
+        try:
+            self._done(worker, action, task.result(), fresh=fresh)
+        except FAILURES as error:
+            self._failed(worker, action, error, fresh=fresh)
+
+    def _done(self, worker: Worker, action: Action, result: object, *, fresh: bool = False) -> None:
+        if result is not None:
+            self._events.reply(as_list(result), cause=action, fresh=fresh)
+        if action.strategy not in self._silent:
+            self._close(ActionDone, action, by=worker.name, fresh=fresh)
+
+    def _failed(self, worker: Worker, action: Action, error: BaseException, *, fresh: bool = False) -> None:
+        kind = ActionExpired if isinstance(error, Expired) else ActionFailed
+        log.warning("%s: %s %d: %r", worker.name, type(action).__name__, action.seq, error)
+        self._close(kind, action, by=worker.name, reason=str(error) or repr(error), fresh=fresh)
+
+    def _close(
+        self, kind: type[ActionClosed], action: Action, *, by: str, reason: str = "", fresh: bool = False
+    ) -> None:
+        closing = kind(
+            strategy=action.strategy, action=action.seq, action_type=type(action).__name__, by=by, reason=reason
+        )
+        self._events.reply([closing], cause=action, fresh=fresh)
+        if kind is not ActionDone:
+            self._events.reply(action.closed_unexecuted(closing), cause=action, fresh=fresh)
+
+    def _check(self, action: object) -> None:
+        if not isinstance(action, Action):
+            raise PublishError(f"{action!r} is no Action: a strategy returns actions, an iterable of them, or None")
+        if action.seq:
+            raise PublishError(f"{type(action).__name__} {action.seq} is published a second time: make a new one")
+        self._plans[type(action)] = self._wiring.plan(type(action))

@@ -1,0 +1,51 @@
+"""Time, ids, randomness and threads: the one place that core and trading get them from.
+
+Replace the `Clock` of an engine and the whole bot runs on virtual time with seeded ids; a lint rule bans
+the raw functions everywhere else in core and trading. Timers are the event loop's.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class Clock:
+    """The real clock.
+
+    ``now_ns()`` is nanoseconds since the epoch: ``epoch_ns``, read from the system's wall clock once, plus
+    ``monotonic_ns()``. So it never steps, and the difference of two readings is a duration.
+    """
+
+    monotonic_ns: Callable[[], int]
+    epoch_ns: int
+    random: random.Random
+
+    def __init__(self) -> None:
+        self.monotonic_ns = time.monotonic_ns
+        self.epoch_ns = time.time_ns() - time.monotonic_ns()
+        self.random = random.Random()
+
+    def now_ns(self) -> int:
+        """The time in nanoseconds since the epoch."""
+        return self.epoch_ns + self.monotonic_ns()
+
+    def new_prefix(self) -> str:
+        """A prefix that no other run of any bot has: 14 characters, time first (ms), then 31 random bits."""
+        return _base36(self.now_ns() // 1_000_000, 8) + _base36(self.random.getrandbits(31), 6)
+
+    def start_thread(self, target: Callable[[], None], *, name: str) -> threading.Thread:
+        """Start a daemon thread named ``bowstring-{name}``; the caller owns it and joins it."""
+        thread = threading.Thread(target=target, name=f"bowstring-{name}", daemon=True)
+        thread.start()
+        return thread
+
+
+def _base36(number: int, width: int) -> str:
+    digits = ""
+    for _ in range(width):
+        number, digit = divmod(number, 36)
+        digits = _ALPHABET[digit] + digits
+    return digits

@@ -1,0 +1,151 @@
+"""What users write: collectors, strategies, guards and executors, and `@on`, which declares their handlers."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from typing import ClassVar, Protocol, TypeVar
+
+from msgspec import Struct
+
+from bowstring.core.clock import Clock
+from bowstring.core.errors import WiringError
+from bowstring.core.messages import Action, Actions, Event, Events, Message
+
+M = TypeVar("M", bound=Message)
+S = TypeVar("S")
+Returns = Action | Event | Actions | Events | str | None
+R = TypeVar("R", bound=Returns | Awaitable[Returns])
+
+
+class Emit(Protocol):
+    """How a collector or an executor publishes events from outside."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Publish now, in this call stack. Never raises because of what a subscriber does."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until no running subscriber has anything waiting: for sources that can be paused."""
+        ...
+
+
+def on(message_type: type[M], *, all: bool = False) -> Callable[[Callable[[S, M], R]], Callable[[S, M], R]]:
+    """Declare a method as the handler of a message type and of all types below it.
+
+    ``all=True``: of `Addressed` events, also those for other strategies.
+    """
+
+    def declare(method: Callable[[S, M], R]) -> Callable[[S, M], R]:
+        method.__handles__ = (message_type, all)  # type: ignore[attr-defined]  # read by Component.handlers
+        return method
+
+    return declare
+
+
+class Handler(Struct, frozen=True):
+    """One declared handler: the message type, whether it sees other strategies' messages, and the method."""
+
+    type: type[Message]
+    all: bool
+    name: str
+    call: Callable[[Message], object]
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the method is declared with ``async def``."""
+        return inspect.iscoroutinefunction(self.call) or inspect.isasyncgenfunction(self.call)
+
+
+class Component:
+    """What collectors, strategies, guards and executors share.
+
+    ``name`` is the class name unless you set it; it must be unique in its engine. ``clock`` is the engine's, set
+    before anything runs.
+    """
+
+    name: str = ""
+    clock: Clock
+
+    def handlers(self) -> Iterator[Handler]:
+        """The handlers declared with `@on`, base classes first, in the order of their definition."""
+        declared: dict[str, tuple[type[Message], bool]] = {}
+        for cls in reversed(type(self).__mro__):
+            for name, method in vars(cls).items():
+                handles = getattr(method, "__handles__", None)
+                if handles is not None:
+                    declared[name] = handles
+        for name, (message_type, all_) in declared.items():
+            if not issubclass(message_type, Message):
+                raise WiringError(
+                    f"{type(self).__name__}.{name}: @on({message_type!r}) needs an Event or Action class"
+                )
+            yield Handler(message_type, all_, name, getattr(self, name))
+
+
+class Collector(Component):
+    """Turns something external into events.
+
+    It is restarted when ``run`` raises or returns; with ``finite = True`` its return is the end of its data. With
+    ``stall_after_s``, not publishing anything for that long counts as failed too.
+    """
+
+    finite: ClassVar[bool] = False
+    stall_after_s: float | None = None
+
+    async def run(self, emit: Emit) -> None:
+        """Publish events with ``emit(event)`` until cancelled."""
+        raise NotImplementedError  # pragma: no cover
+
+
+class Strategy(Component):
+    """Turns events into actions, by methods declared with ``@on(SomeEvent)``.
+
+    ``symbols``, when set before the engine is built, filters every event that has a symbol.
+    """
+
+    symbols: Collection[str] | None = None
+
+    async def start(self) -> None:
+        """Called before any collector runs."""
+
+    def stop(self) -> Actions | Awaitable[Actions]:
+        """Called once at a regular stop; may return last actions. Actions that add risk are refused by then."""
+        return ()
+
+    def publishing(self, action: Action) -> None:
+        """Called with each of the strategy's actions when it is published, before any guard sees it."""
+
+
+class Guard(Component):
+    """The risk control: sees events before strategies do, and refuses actions.
+
+    A handler of an action type returns None, or the reason why not. Its handlers are ``def``. One that raises
+    refuses the action; one that raises on an event leaves the guard refusing all that adds risk, until resumed.
+    """
+
+    async def start(self) -> None:
+        """Called before any strategy starts."""
+
+
+class Executor(Component):
+    """Carries out actions, by methods declared with ``@on(SomeAction)``, which may return events.
+
+    ``venue``, when set, is the venue whose actions it owns. A handler that waits is ``async def``, or a ``def`` that
+    starts at once and returns an awaitable; at most ``max_in_flight`` of them run, ``capacity`` actions wait, more
+    are refused. It may handle events too, and sees them before strategies do.
+    """
+
+    venue: str = ""
+    max_in_flight: int = 16
+    capacity: int = 1024
+
+    async def start(self, emit: Emit) -> None:
+        """Called first of all; ``emit`` publishes events that come later than the handler's return."""
+
+    async def stop(self) -> None:
+        """Called last of all at a stop."""
+
+    def admit(self, actions: Sequence[Action]) -> None:
+        """Called with all that one handler's return brings to this executor, before the first is carried out.
+
+        Raise to have all of them closed as failed, proven not carried out.
+        """

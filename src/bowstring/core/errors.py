@@ -1,0 +1,52 @@
+"""Every error that bowstring raises: one root, one class per reaction of the caller."""
+
+
+class BowstringError(Exception):
+    """Root of all errors raised by bowstring."""
+
+
+class WiringError(BowstringError):
+    """The bot is put together wrongly: mend the code. Raised before anything runs."""
+
+
+class PublishError(BowstringError):
+    """A component published something that it may not: mend the component."""
+
+
+class NotSent(BowstringError):
+    """Proven: not one byte of the request left this process. It is safe to decide anew."""
+
+
+class Rejected(BowstringError):
+    """The venue received the request and said no.
+
+    ``code`` is the venue's own error code, ``""`` where it has none.
+    """
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Expired(BowstringError):
+    """The action's deadline passed before it was sent; it was not sent and will not be."""
+
+
+class Disconnected(BowstringError):
+    """A connection ended or could not be made; ``code`` is the websocket close code, 0 if none."""
+
+    def __init__(self, message: str, *, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class BadMessage(BowstringError):
+    """A venue sent bytes that cannot be trusted: malformed, of an unknown shape, or absurd."""
+
+
+class ConfigError(BowstringError):
+    """A setting is missing or wrong; the message names the setting and the values it may take."""
+
+
+class StopIncomplete(BowstringError):
+    """The bot ended, but something was left behind: the message names it. Exit code 3."""

@@ -1,0 +1,160 @@
+"""The vocabulary of trading: what a strategy may ask for, and what it is told.
+
+Prices are in the quote currency per base unit, quantities in base units, both `Decimal` made from strings.
+"""
+
+from decimal import Decimal
+from typing import Literal
+
+from bowstring.core.messages import Action, ActionClosed, ActionExpired, ActionRefused, Addressed, Event, Events
+
+Side = Literal["buy", "sell"]
+TimeInForce = Literal["gtc", "ioc", "fok"]
+
+OrderStatus = Literal[
+    "pending", "unknown", "open", "failed", "refused", "rejected", "expired", "cancelled", "filled"
+]
+"""``pending``: not answered yet; ``unknown``: perhaps at the venue, live until proven otherwise; ``open``: working,
+perhaps partly filled. All others are final. ``failed``: proven not sent; ``refused``: by a guard, not sent;
+``rejected``: by the venue; ``expired``: by its deadline, unsent, or by its time in force at the venue."""
+
+FINAL: frozenset[OrderStatus] = frozenset({"failed", "refused", "rejected", "expired", "cancelled", "filled"})
+
+
+class OrderAction(Action, frozen=True, kw_only=True):
+    """Something to do with one order. ``venue`` may be left out when only one executor takes orders.
+
+    ``client_order_id`` is given by the strategy's counter when the action is published, unless you set it.
+    ``valid_for_s`` counts from the receipt of the event that caused it: later it is expired, never sent.
+    """
+
+    symbol: str = ""
+    venue: str = ""
+    client_order_id: str = ""
+
+
+class PlaceOrder(OrderAction, frozen=True, kw_only=True):
+    """Place a limit order.
+
+    There is no market order: say ``time_in_force="ioc"`` and the worst price that you accept. ``post_only`` is
+    rejected rather than taking liquidity. ``reduces`` claims that it only reduces your position, which is checked.
+    """
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    time_in_force: TimeInForce = "gtc"
+    post_only: bool = False
+    reduces: bool = False
+    valid_for_s: float = 2.0
+
+    @property
+    def adds_risk(self) -> bool:
+        return not self.reduces
+
+    def closed_unexecuted(self, closing: ActionClosed) -> Events:
+        return _unexecuted(self, closing, self.client_order_id)
+
+
+class ReplaceOrder(OrderAction, frozen=True, kw_only=True):
+    """Replace the open order ``client_order_id`` by one of the same side, with this quantity and price.
+
+    Native where the venue offers it, else: cancel, wait until that is confirmed, place. If the old order fills
+    first, nothing is placed. The new order's id is ``new_client_order_id``, given like `PlaceOrder`'s.
+    """
+
+    client_order_id: str
+    quantity: Decimal
+    price: Decimal
+    side: Side | None = None
+    new_client_order_id: str = ""
+    valid_for_s: float = 2.0
+
+    @property
+    def adds_risk(self) -> bool:
+        return True
+
+    def closed_unexecuted(self, closing: ActionClosed) -> Events:
+        return _unexecuted(self, closing, self.new_client_order_id)
+
+
+class CancelOrder(OrderAction, frozen=True, kw_only=True):
+    """Cancel the order ``client_order_id``. Never expires; an order not sent yet is closed, unsent."""
+
+    client_order_id: str
+
+
+class OrderUpdate(Addressed, frozen=True, kw_only=True):
+    """An order changed: every change of its life arrives as one of these, refusals included.
+
+    ``filled`` is cumulative and only grows, as does the rank of ``status``. ``venue_order_id`` is ``""`` until
+    known; ``reason`` says why for refused, rejected, failed, expired and unknown.
+    """
+
+    venue: str
+    symbol: str
+    client_order_id: str
+    status: OrderStatus
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    filled: Decimal = Decimal(0)
+    venue_order_id: str = ""
+    reason: str = ""
+    time_ns: int = 0
+
+
+class Fill(Addressed, frozen=True, kw_only=True):
+    """One execution of an order. ``fee`` is in ``fee_currency`` and negative for a rebate."""
+
+    venue: str
+    symbol: str
+    client_order_id: str
+    trade_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_currency: str
+    liquidity: Literal["maker", "taker"]
+    time_ns: int = 0
+    recovered: bool = False
+
+
+class Position(Addressed, frozen=True, kw_only=True):
+    """The strategy's position in a symbol: absolute, in base units, negative when short.
+
+    It is the sum of the strategy's own fills, less the fees that were paid in the base currency.
+    """
+
+    venue: str
+    symbol: str
+    quantity: Decimal
+
+
+class Balance(Event, frozen=True, kw_only=True):
+    """The account's absolute balance of one currency."""
+
+    venue: str
+    currency: str
+    free: Decimal
+    locked: Decimal
+
+
+def _unexecuted(order: "PlaceOrder | ReplaceOrder", closing: ActionClosed, client_order_id: str) -> Events:
+    if isinstance(closing, ActionRefused):
+        status: OrderStatus = "refused"
+    else:
+        status = "expired" if isinstance(closing, ActionExpired) else "failed"
+    yield OrderUpdate(
+        strategy=order.strategy,
+        venue=order.venue,
+        symbol=order.symbol,
+        client_order_id=client_order_id,
+        status=status,
+        side=order.side or "buy",
+        quantity=order.quantity,
+        price=order.price,
+        reason=closing.reason,
+    )
