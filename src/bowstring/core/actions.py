@@ -9,7 +9,7 @@ from typing import Protocol
 from msgspec.structs import force_setattr
 
 from bowstring.core.clock import Clock
-from bowstring.core.errors import Expired, PublishError
+from bowstring.core.errors import Expired, PublishError, Refused
 from bowstring.core.inbox import Call
 from bowstring.core.messages import (
     Action,
@@ -24,6 +24,8 @@ from bowstring.core.messages import (
 from bowstring.core.routing import Plan, Target, Wiring
 from bowstring.core.subscriber import Subscriber, Worker
 from bowstring.core.tasks import FAILURES, as_list, awaitable, start
+
+_CLOSINGS: dict[type[Exception], type[ActionClosed]] = {Expired: ActionExpired, Refused: ActionRefused}
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +195,7 @@ class ActionQueue:
             self._close(ActionDone, action, by=worker.name, fresh=fresh)
 
     def _failed(self, worker: Worker, action: Action, error: BaseException, *, fresh: bool = False) -> None:
-        kind = ActionExpired if isinstance(error, Expired) else ActionFailed
+        kind = next((kind for error_type, kind in _CLOSINGS.items() if isinstance(error, error_type)), ActionFailed)
         log.warning("%s: %s %d: %r", worker.name, type(action).__name__, action.seq, error)
         self._close(kind, action, by=worker.name, reason=str(error) or repr(error), fresh=fresh)
 

@@ -33,8 +33,8 @@ class Clock:
         return self.epoch_ns + self.monotonic_ns()
 
     def new_prefix(self) -> str:
-        """A prefix that no other run of any bot has: 14 characters, time first (ms), then 31 random bits."""
-        return _base36(self.now_ns() // 1_000_000, 8) + _base36(self.random.getrandbits(31), 6)
+        """A prefix for ids that no other run of any bot has: the time in ms and 31 random bits, then a hyphen."""
+        return _base36(self.now_ns() // 1_000_000, 8) + _base36(self.random.getrandbits(31), 6) + "-"
 
     def start_thread(self, target: Callable[[], None], *, name: str) -> threading.Thread:
         """Start a daemon thread named ``bowstring-{name}``; the caller owns it and joins it."""

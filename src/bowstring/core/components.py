@@ -62,6 +62,8 @@ class Component:
     before anything runs.
     """
 
+    built_in: ClassVar[frozenset[str]] = frozenset()
+    """Handlers that a base class of bowstring declares for its own book-keeping."""
     name: str = ""
     clock: Clock
 
@@ -88,7 +90,7 @@ class Collector(Component):
     ``stall_after_s``, not publishing anything for that long counts as failed too.
     """
 
-    finite: ClassVar[bool] = False
+    finite: bool = False
     stall_after_s: float | None = None
 
     async def run(self, emit: Emit) -> None:

@@ -17,6 +17,10 @@ class NotSent(BowstringError):
     """Proven: not one byte of the request left this process. It is safe to decide anew."""
 
 
+class Refused(BowstringError):
+    """It was decided not to carry the action out; nothing was sent."""
+
+
 class Rejected(BowstringError):
     """The venue received the request and said no.
 
@@ -46,6 +50,10 @@ class BadMessage(BowstringError):
 
 class ConfigError(BowstringError):
     """A setting is missing or wrong; the message names the setting and the values it may take."""
+
+
+class UnknownInstrument(BowstringError, LookupError):
+    """A symbol was asked for that no venue of the bot lists."""
 
 
 class StopIncomplete(BowstringError):

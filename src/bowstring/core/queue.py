@@ -35,9 +35,12 @@ log = logging.getLogger(__name__)
 
 
 class EventQueue:
-    """The event queue of one engine and, as ``actions``, its action queue. For the event loop's thread only."""
+    """The event queue of one engine and, as ``actions``, its action queue. For the event loop's thread only.
 
-    def __init__(self, wiring: Wiring, *, clock: Clock) -> None:
+    A ``held`` queue keeps everything until its `release`.
+    """
+
+    def __init__(self, wiring: Wiring, *, clock: Clock, held: bool = False) -> None:
         self.next_seq = count(1).__next__
         self.actions = ActionQueue(wiring, self, clock=clock)
         self._wiring = wiring
@@ -46,7 +49,7 @@ class EventQueue:
         self._epoch_ns = clock.epoch_ns
         self._routes: dict[type, Route] = {}
         self._pending: deque[Event] = deque()
-        self._active = False
+        self._active = held
         self._waiters: list[asyncio.Future[None]] = []
 
     def publish(self, event: Event) -> None:
@@ -86,6 +89,10 @@ class EventQueue:
             if not fresh:
                 force_setattr(event, "depth", cause.depth + 1)
             self._pending.append(event)
+
+    def release(self) -> None:
+        """Deliver what was published while the queue was ``held``, and from now on everything at once."""
+        self.turn(_nothing)
 
     def turn(self, work: Callable[..., None], *args: object) -> None:
         """Do some work that publishes, then deliver what it published."""
@@ -130,6 +137,14 @@ class EventQueue:
         """Wait until, besides, no handler is suspended."""
         while self._is_behind() or self._is_busy():
             await self._next_quiet()
+
+    async def cancel(self) -> None:
+        """Cancel every handler that is suspended, and wait for its end."""
+        tasks = [task for subscriber in self._wiring.subscribers if (task := subscriber.task)]
+        tasks += [task for worker in self._wiring.workers for task in worker.tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _deliver(self, event: Event, route: Route) -> None:
         targets = route.rest if route.key is None else route.find(event)

@@ -178,7 +178,7 @@ def give_names(components: Sequence[Component]) -> None:
 
 def _handlers(component: Component) -> list[Handler]:
     handlers = list(component.handlers())
-    if not handlers:
+    if all(handler.name in component.built_in for handler in handlers):
         raise WiringError(f"{component.name} handles nothing: declare a method with @on(SomeMessage)")
     return handlers
 

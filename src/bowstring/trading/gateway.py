@@ -81,6 +81,11 @@ class Gateway(Protocol):
         ...
 
     @property
+    def keeps_order(self) -> bool:
+        """Whether a cancel sent after an order reaches the venue after it, as on one connection."""
+        ...
+
+    @property
     def query_lag_s(self) -> float:
         """How long after the venue accepted an order a query may still not show it, at most."""
         ...
@@ -98,8 +103,11 @@ class Gateway(Protocol):
         """Disconnect; nothing is sent afterwards."""
         ...
 
-    async def stream(self, report: Callable[[Report], None]) -> None:
-        """Call ``report`` for every private message, in the order received; returns or raises when it ends."""
+    async def stream(self, report: Callable[[Report], None], ready: Callable[[], None]) -> None:
+        """Call ``ready`` once subscribed, then ``report`` for every private message in the order received.
+
+        Returns or raises when the connection ends.
+        """
         ...
 
     def place(self, order: PlaceOrder) -> Awaitable[OrderReport]:

@@ -68,6 +68,7 @@ class ReplaceOrder(OrderAction, frozen=True, kw_only=True):
     quantity: Decimal
     price: Decimal
     side: Side | None = None
+    post_only: bool = False
     new_client_order_id: str = ""
     valid_for_s: float = 2.0
 
@@ -140,6 +141,14 @@ class Balance(Event, frozen=True, kw_only=True):
     currency: str
     free: Decimal
     locked: Decimal
+
+
+class ReconcileMismatch(Event, frozen=True, kw_only=True):
+    """The venue and the bot disagree in a way that no report explains: a human must look."""
+
+    venue: str
+    symbol: str
+    reason: str
 
 
 def _unexecuted(order: "PlaceOrder | ReplaceOrder", closing: ActionClosed, client_order_id: str) -> Events:

@@ -1,0 +1,5 @@
+"""``python -m bowstring`` is the command line."""
+
+from bowstring.cli import main
+
+main()

@@ -1,0 +1,102 @@
+"""The command line, ``bowstring``. Each command imports what it needs when it runs.
+
+Bad input is one line on stderr and exit code 2.
+"""
+
+import math
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from bowstring.core.errors import BowstringError, ConfigError
+
+
+class Speed(click.ParamType[float]):
+    """A positive factor, or ``max``, which is infinity."""
+
+    name = "speed"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Fails with what is accepted."""
+        try:
+            speed = math.inf if value == "max" else float(value)
+        except ValueError:
+            speed = math.nan
+        if not speed > 0:
+            self.fail(f"{value!r} is neither a positive number nor max", param, ctx)
+        return speed
+
+
+@click.group()
+@click.version_option(package_name="bowstring")
+def cli() -> None:
+    """Live trading bots: collectors, strategies, guards and executors around one event queue."""
+
+
+@cli.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--generate", metavar="SYMBOLS", help="Serve a generated feed instead, such as BTCUSDT,ETHUSDT.")
+@click.option("--rate", default=200.0, type=click.FloatRange(0, min_open=True), help="Generated frames a second.")
+@click.option("--seed", default=1, help="The generated feed's seed.")
+@click.option("--host", default="127.0.0.1", help="The address to listen on.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="0, the default, takes a free one.")
+@click.option("--speed", default="1", type=Speed(), metavar="FACTOR|max", help="Times the recorded pace.")
+@click.option("--loop", is_flag=True, help="Start anew at the end of the recording.")
+@click.option("--exit-at-end", is_flag=True, help="Exit when all is played and read.")
+def play(
+    file: Path | None,
+    *,
+    generate: str | None,
+    rate: float,
+    seed: int,
+    host: str,
+    port: int,
+    speed: float,
+    loop: bool,
+    exit_at_end: bool,
+) -> None:
+    """Serve a recording, or a generated feed, as if it were Binance.
+
+    FILE is a .ws. file, the stem of several, or a folder with one recording; its REST replies are found beside it.
+    """
+    if (file is None) == (generate is None):
+        raise click.UsageError("play needs either a FILE or --generate SYMBOLS")
+    try:
+        from bowstring.local_exchange.play import PlayServer, serve
+    except ModuleNotFoundError as missing:
+        raise ConfigError(f"play needs {missing.name}: pip install 'bowstring[binance]'") from None
+    from bowstring.local_exchange.feed import live
+    from bowstring.local_exchange.recording import open_recording
+
+    recording = open_recording(file) if file else live(str(generate).split(","), seed=seed, rate_hz=rate)
+    server = PlayServer(recording, speed=speed, loop=loop, host=host, port=port)
+    _run(serve(server, ready=click.echo, exit_at_end=exit_at_end))
+
+
+def _run(program: Coroutine[object, object, None]) -> None:
+    """Run it on uvloop where that is installed, else on asyncio's own loop."""
+    import asyncio
+
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with suppress(ModuleNotFoundError):
+        from uvloop import new_event_loop as loop_factory
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(program)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; its errors become one line on stderr and exit code 2."""
+    try:
+        cli.main(arguments, prog_name="bowstring", standalone_mode=False)
+    except click.ClickException as error:
+        _exit(error.format_message())
+    except (BowstringError, OSError) as error:
+        _exit(str(error))
+
+
+def _exit(message: str) -> None:
+    print(f"bowstring: {message}", file=sys.stderr)
+    raise SystemExit(2)

@@ -1,0 +1,79 @@
+"""Transform or drop what a collector emits, or what an executor is asked to do, as artemis does."""
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar, cast
+
+from msgspec.structs import force_setattr
+
+from bowstring.core.components import Collector, Emit, Executor, Handler
+from bowstring.core.errors import WiringError
+from bowstring.core.messages import Action, Event, Message
+
+A = TypeVar("A", bound=Action)
+
+
+class CollectorMap(Collector):
+    """A collector whose every event goes through ``transform``; None drops the event."""
+
+    def __init__(self, collector: Collector, transform: Callable[[Event], Event | None]) -> None:
+        self.name = collector.name or type(collector).__name__
+        self.finite = collector.finite
+        self.stall_after_s = collector.stall_after_s
+        self._collector = collector
+        self._transform = transform
+
+    async def run(self, emit: Emit) -> None:
+        """Run the collector inside."""
+        self._collector.clock = self.clock
+        await self._collector.run(_MappedEmit(emit, self._transform))
+
+
+class _MappedEmit:
+    def __init__(self, emit: Emit, transform: Callable[[Event], Event | None]) -> None:
+        self._emit = emit
+        self._transform = transform
+        self.drained = emit.drained
+
+    def __call__(self, event: Event, /) -> None:
+        mapped = self._transform(event)
+        if mapped is not None:
+            self._emit(mapped)
+
+
+class ExecutorMap(Executor, Generic[A]):
+    """An executor that is given ``transform(action)`` for each action of ``action_type``; None drops the action."""
+
+    def __init__(self, executor: Executor, action_type: type[A], transform: Callable[[A], Action | None]) -> None:
+        self.name = executor.name or type(executor).__name__
+        self.max_in_flight = executor.max_in_flight
+        self.capacity = executor.capacity
+        self._executor = executor
+        self._type = action_type
+        self._transform = transform
+        self._inner = sorted(executor.handlers(), key=lambda handler: len(handler.type.__mro__), reverse=True)
+
+    def handlers(self) -> Iterator[Handler]:
+        """One handler of the outer action type, and those that the executor inside has for events."""
+        yield Handler(self._type, False, self.name, self._carry_out)
+        yield from (handler for handler in self._executor.handlers() if issubclass(handler.type, Event))
+
+    async def start(self, emit: Emit) -> None:
+        """Start the executor inside."""
+        self._executor.clock = self.clock
+        await self._executor.start(emit)
+
+    async def stop(self) -> None:
+        """Stop the executor inside."""
+        await self._executor.stop()
+
+    def _carry_out(self, action: Message) -> object:
+        mapped = self._transform(cast("A", action))
+        if mapped is None:
+            return None
+        for field in ("seq", "cause", "received_ns", "depth", "strategy"):
+            force_setattr(mapped, field, getattr(action, field))
+        handler = next((handler for handler in self._inner if isinstance(mapped, handler.type)), None)
+        if handler is None:
+            raise WiringError(f"{self.name} does not carry out {type(mapped).__name__}: map to what it handles")
+        self._executor.admit([mapped])
+        return handler.call(mapped)

@@ -1,0 +1,170 @@
+"""Recorded exchange traffic: the file format, read and written.
+
+A recording is a set of text files of one stem:
+
+* ``STEM.ws.N.M``, one per connection: the first line is ``URL <-> TIME`` (the connection opened), each further line
+  ``TIME: FRAME``, one text frame of a combined stream, ``{"stream":..,"data":..}``;
+* ``STEM.http.N.M``: one line a REST call, ``URL -> TIME: BODY``.
+
+Times are seconds since the epoch with a fraction; empty lines are skipped. Files are read line by line, on each pass
+anew, so a recording may be larger than memory. Numbers, spaces and the order of fields are kept byte for byte.
+"""
+
+import heapq
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from operator import attrgetter
+from pathlib import Path
+
+from msgspec import DecodeError, Raw, Struct
+from msgspec.json import Decoder
+
+from bowstring.core.errors import ConfigError
+from bowstring.market.instrument import Instrument
+
+_TIME = rb"(\d+(?:\.\d+)?)"
+_CONNECTED = re.compile(rb"(wss?://\S+) <-> " + _TIME)
+_FRAME = re.compile(_TIME + rb": (.+)", re.DOTALL)
+_REPLY = re.compile(rb"(https?://\S+) -> " + _TIME + rb": (.+)", re.DOTALL)
+
+
+class RecordedFrame(Struct, frozen=True, kw_only=True):
+    """One text frame of a combined stream, received at ``time_ns``. ``payload`` is its ``data``, the raw form."""
+
+    time_ns: int
+    stream: str
+    combined: bytes
+    payload: bytes
+
+
+class RecordedReply(Struct, frozen=True, kw_only=True):
+    """The body that answered ``GET url`` at ``time_ns``."""
+
+    time_ns: int
+    url: str
+    body: bytes
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """What can be played. ``frames()`` starts a new pass over all frames, in the order of their times.
+
+    ``instruments`` are those in it, none where they are not known but by its messages. ``futures``: it is traffic of
+    Binance USD-M futures, else of Binance Spot.
+    """
+
+    frames: Callable[[], Iterator[RecordedFrame]]
+    replies: tuple[RecordedReply, ...] = ()
+    instruments: tuple[Instrument, ...] = ()
+    futures: bool = False
+
+
+def open_recording(file: Path) -> Recording:
+    """The recording that ``file`` names, with the REST replies that lie beside it.
+
+    ``file`` is one ``.ws.`` file, the stem of several, or a folder that holds one recording. Raises `ConfigError`
+    where there is none, and where a REST reply or the first frame is malformed; a later frame that is raises it when
+    a pass gets there.
+    """
+    stem, connections = _files(file)
+    replies = tuple(chain.from_iterable(map(_read_replies, sorted(stem.parent.glob(f"{stem.name}.http.*")))))
+    recording = Recording(
+        frames=lambda: heapq.merge(*map(_read_frames, connections), key=attrgetter("time_ns")),
+        replies=replies,
+        futures="/fapi/" in replies[0].url if replies else _opened(connections[0]).startswith("wss://fstream."),
+    )
+    if next(recording.frames(), None) is None:
+        raise ConfigError(f"{file}: holds no frames")
+    return recording
+
+
+def write_recording(
+    stem: Path, frames: Iterable[RecordedFrame], *, url: str, replies: Iterable[RecordedReply] = ()
+) -> Path:
+    """Write ``STEM.ws.1.0``, as received from ``url``, and ``STEM.http.0.0``; return the former."""
+    connection = stem.with_name(f"{stem.name}.ws.1.0")
+    with connection.open("wb") as file:
+        for number, frame in enumerate(frames):
+            if number == 0:
+                file.write(b"%b <-> %b\n" % (url.encode(), _seconds(frame.time_ns)))
+            file.write(b"%b: %b\n" % (_seconds(frame.time_ns), frame.combined))
+    with stem.with_name(f"{stem.name}.http.0.0").open("wb") as file:
+        for reply in replies:
+            file.write(b"%b -> %b: %b\n" % (reply.url.encode(), _seconds(reply.time_ns), reply.body))
+    return connection
+
+
+def _files(file: Path) -> tuple[Path, list[Path]]:
+    if file.is_file():
+        return file.with_name(file.name.partition(".ws.")[0]), [file]
+    if file.is_dir():
+        stems = sorted({path.name.partition(".ws.")[0] for path in file.glob("*.ws.*")})
+        if len(stems) > 1:
+            raise ConfigError(f"{file}: holds several recordings, name one: {', '.join(stems)}")
+        file = file.joinpath(*stems)
+    connections = sorted(file.parent.glob(f"{file.name}.ws.*"))
+    if not connections:
+        raise ConfigError(f"{file}: no such recording; expected a file named {file.name}.ws.1.0")
+    return file, connections
+
+
+def _opened(file: Path) -> str:
+    with file.open("rb") as lines:
+        connected = _CONNECTED.match(lines.readline())
+    return connected[1].decode() if connected else ""
+
+
+def _read_frames(file: Path) -> Iterator[RecordedFrame]:
+    for number, line in _lines(file):
+        if match := _FRAME.fullmatch(line):
+            yield _frame(match, where=f"{file}, line {number}")
+        elif not _CONNECTED.fullmatch(line):
+            raise ConfigError(f"{file}, line {number}: expected `TIME: FRAME` or `URL <-> TIME`, found {line[:40]!r}")
+
+
+class _Combined(Struct):
+    stream: str
+    data: Raw
+
+
+_combined = Decoder(_Combined)
+_json = Decoder(Raw)
+
+
+def _frame(match: re.Match[bytes], *, where: str) -> RecordedFrame:
+    try:
+        frame = _combined.decode(match[2])
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f'{where}: expected a frame {{"stream":..,"data":..}}: {error}') from None
+    return RecordedFrame(
+        time_ns=_nanoseconds(match[1]), stream=frame.stream, combined=match[2], payload=bytes(frame.data)
+    )
+
+
+def _read_replies(file: Path) -> Iterator[RecordedReply]:
+    for number, line in _lines(file):
+        match = _REPLY.fullmatch(line)
+        if match is None:
+            raise ConfigError(f"{file}, line {number}: expected `URL -> TIME: BODY`, found {line[:40]!r}")
+        try:
+            _json.decode(match[3])
+        except DecodeError as error:
+            raise ConfigError(f"{file}, line {number}: expected a JSON body: {error}") from None
+        yield RecordedReply(time_ns=_nanoseconds(match[2]), url=match[1].decode(), body=match[3])
+
+
+def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if text := line.rstrip(b"\r\n"):
+                yield number, text
+
+
+def _nanoseconds(seconds: bytes) -> int:
+    whole, _, fraction = seconds.partition(b".")
+    return int(whole) * 1_000_000_000 + int(fraction[:9].ljust(9, b"0"))
+
+
+def _seconds(nanoseconds: int) -> bytes:
+    whole, fraction = divmod(nanoseconds, 1_000_000_000)
+    return b"%d.%b" % (whole, (b"%09d" % fraction).rstrip(b"0") or b"0")

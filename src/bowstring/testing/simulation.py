@@ -1,0 +1,141 @@
+"""Deterministic simulation: real asyncio code under virtual time, with nothing left to chance.
+
+`simulate` runs a coroutine on an event loop on which waiting takes no time: when nothing is ready, the clock jumps
+to the next timer. There is no I/O, no thread and no other source of surprise, so one seed gives one run, always.
+
+One thing is beyond the loop: Python orders sets of coroutines by their addresses, and `asyncio.as_completed` makes
+such a set. Give it tasks, which here have an order.
+"""
+
+import asyncio
+import random
+from asyncio.base_events import BaseEventLoop
+from collections.abc import Callable, Coroutine
+from itertools import count
+from threading import Thread
+from typing import Any, NoReturn, TypeVar
+
+from bowstring.core.clock import Clock
+from bowstring.core.errors import BowstringError
+
+T = TypeVar("T")
+
+EPOCH_NS = 1_704_067_200_000_000_000  # 2024-01-01T00:00:00Z
+
+
+class Deadlock(BowstringError):
+    """Something is awaited, and nothing is scheduled that could ever bring it."""
+
+
+class SimulatedClock(Clock):
+    """The loop's virtual time since `EPOCH_NS`, with seeded randomness and ids, and without threads."""
+
+    def __init__(self, monotonic_ns: Callable[[], int], *, seed: int) -> None:
+        self.monotonic_ns = monotonic_ns
+        self.epoch_ns = EPOCH_NS
+        self.random = random.Random(seed)
+
+    def start_thread(self, target: Callable[[], None], *, name: str) -> Thread:
+        """Refuse: what a thread does, and when, depends on more than the seed."""
+        raise RuntimeError(f"a simulation has no threads, so {name} cannot run in one: give it a stand-in")
+
+
+class SimulatedLoop(BaseEventLoop):
+    """An event loop for one seed: ``clock`` is its clock, ``failures`` what callbacks and lost tasks raised."""
+
+    def __init__(self, *, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+        self.clock = SimulatedClock(self._monotonic_ns, seed=seed)
+        self.failures: list[BaseException] = []
+        self._now_ns = 0
+        self._serials = count(1)
+        self._selector = self  # what BaseEventLoop waits with
+        self._clock_resolution = 1e-9
+
+    def time(self) -> float:
+        """The virtual time in seconds, from 0."""
+        return self._now_ns / 1e9
+
+    def select(self, timeout: float | None) -> None:
+        """Jump over ``timeout`` seconds: where another loop would wait for I/O."""
+        if timeout is None:
+            waiting = ", ".join(sorted(task.get_name() for task in asyncio.all_tasks(self)))
+            raise Deadlock(f"seed {self.seed}: nothing is scheduled at {self.time()} s, and these wait: {waiting}")
+        if timeout:
+            self._now_ns += max(1, round(timeout * 1e9))
+
+    def create_future(self) -> "asyncio.Future[Any]":
+        """A future that has its place in any set."""
+        return _Future(self, serial=next(self._serials))
+
+    def create_task(self, coro: Coroutine[Any, Any, T], **options: Any) -> "asyncio.Task[T]":
+        """A task that has its place in any set, and a name that is the same in each run."""
+        return _Task(coro, loop=self, serial=next(self._serials), **options)
+
+    call_soon_threadsafe = BaseEventLoop.call_soon
+
+    def run_in_executor(self, *_: object) -> NoReturn:
+        """Refuse: an executor has threads."""
+        raise RuntimeError("a simulation has no threads, and so no executor")
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Keep what nobody caught, for `simulate` to raise."""
+        self.failures.append(context.get("exception") or RuntimeError(context["message"]))
+
+    def _monotonic_ns(self) -> int:
+        return self._now_ns
+
+    def _process_events(self, events: None) -> None:
+        """There are none: nothing comes from outside."""
+
+
+def simulate(main: Coroutine[Any, Any, T], *, seed: int = 0) -> T:
+    """Run a coroutine under virtual time and return its result. Its clock is `simulated_clock()`.
+
+    Raises what it raises; `Deadlock` when it can never end; and, once it is over, an ExceptionGroup if a callback
+    raised or a task's error was never looked at. Each names the seed.
+    """
+    loop = SimulatedLoop(seed=seed)
+    errors: list[BaseException] = []
+    try:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            result = runner.run(main)
+    except BaseException as error:
+        error.add_note(f"in the simulation with seed {seed}")
+        if not loop.failures:
+            raise
+        errors.append(error)
+    if loop.failures:
+        raise BaseExceptionGroup(f"in the simulation with seed {seed}", [*errors, *loop.failures])
+    return result
+
+
+def simulated_clock() -> SimulatedClock:
+    """The clock of the simulation that runs."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, SimulatedLoop):
+        raise RuntimeError("no simulation runs here: run this with simulate()")
+    return loop.clock
+
+
+class _Future(asyncio.Future[Any]):
+    """Hashed by its number in the run: a set of default futures is ordered by their addresses."""
+
+    def __init__(self, loop: SimulatedLoop, *, serial: int) -> None:
+        self._serial = serial
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._serial
+
+
+class _Task(asyncio.Task[T]):
+    """Hashed like `_Future`; asyncio's own names count on over all loops of the process."""
+
+    def __init__(self, coro: Coroutine[Any, Any, T], *, serial: int, name: object = None, **options: Any) -> None:
+        self._serial = serial
+        super().__init__(coro, name=f"Task-{serial}" if name is None else name, **options)
+
+    def __hash__(self) -> int:
+        return self._serial

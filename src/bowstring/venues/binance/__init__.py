@@ -1,0 +1,5 @@
+"""Binance Spot. Start at `Binance`."""
+
+from bowstring.venues.binance.venue import Binance
+
+__all__ = ["Binance"]

@@ -1,0 +1,180 @@
+"""Recordings are read as they were written, byte for byte, and what is none is refused by name and line."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.json import encode
+
+from bowstring.core.errors import ConfigError
+from bowstring.local_exchange.recording import RecordedFrame, RecordedReply, open_recording, write_recording
+from tests.local_exchange.traffic import SECOND, START_NS, depth, frame, json_lines
+
+URL = "wss://stream.binance.com:9443/stream?streams=a@trade"
+CONNECTED = f"{URL} <-> 1.5\n"
+GOOD = CONNECTED + '2.25: {"stream":"a@trade","data":{"p": "1"}}\n\n'
+
+times = st.integers(0, 4 * 10**18)
+values = st.recursive(st.text() | st.integers(-(2**53), 2**53), st.lists, max_leaves=5)
+
+
+@st.composite
+def recorded_frames(draw: st.DrawFn) -> RecordedFrame:
+    stream, payload = draw(st.text()), encode(draw(values))
+    combined = b'{"data":%b,"stream":%b}' % (payload, encode(stream))
+    return RecordedFrame(time_ns=draw(times), stream=stream, combined=combined, payload=payload)
+
+
+@given(
+    frames=st.lists(recorded_frames(), min_size=1),
+    replies=st.lists(
+        st.builds(RecordedReply, time_ns=times, url=st.just("http://h/api/v3/depth?symbol=A"), body=values.map(encode))
+    ),
+)
+def test_what_is_written_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory, frames: list[RecordedFrame], replies: list[RecordedReply]
+) -> None:
+    frames.sort(key=lambda frame: frame.time_ns)
+    file = write_recording(tmp_path_factory.mktemp("r") / "A", frames, url=URL, replies=replies)
+
+    read = open_recording(file)
+    assert (list(read.frames()), list(read.replies)) == (frames, replies)
+
+
+def test_a_frame_keeps_its_bytes_and_its_time(tmp_path: Path) -> None:
+    file = tmp_path / "A.ws.1.0"
+    file.write_text(GOOD)
+
+    assert list(open_recording(file).frames()) == [
+        RecordedFrame(
+            time_ns=2_250_000_000,
+            stream="a@trade",
+            combined=b'{"stream":"a@trade","data":{"p": "1"}}',
+            payload=b'{"p": "1"}',
+        )
+    ]
+
+
+def test_each_pass_starts_anew(tmp_path: Path) -> None:
+    recording = open_recording(write_recording(tmp_path / "A", [frame(0, "a@trade")], url=URL))
+
+    assert list(recording.frames()) == list(recording.frames()) != []
+
+
+@pytest.mark.parametrize("name", ["A", "A.ws.1.0", "."])
+def test_a_recording_is_named_by_its_stem_its_file_or_its_folder(tmp_path: Path, name: str) -> None:
+    write_recording(tmp_path / "A", [frame(0, "a@trade")], url=URL, replies=[depth(0, "A")])
+
+    recording = open_recording(tmp_path / name)
+    assert (list(recording.frames()), recording.replies) == ([frame(0, "a@trade")], (depth(0, "A"),))
+
+
+def test_a_stem_does_not_take_the_files_of_a_longer_one(tmp_path: Path) -> None:
+    write_recording(tmp_path / "A", [frame(0, "a@trade")], url=URL)
+    write_recording(tmp_path / "A_FUTURES", [frame(1, "b@trade")], url=URL, replies=[depth(0, "B")])
+
+    recording = open_recording(tmp_path / "A")
+    assert (list(recording.frames()), recording.replies) == ([frame(0, "a@trade")], ())
+
+
+def test_several_connections_are_merged_by_time(tmp_path: Path) -> None:
+    first = write_recording(tmp_path / "A", [frame(0, "a@trade"), frame(2, "a@trade")], url=URL)
+    first.rename(tmp_path / "A.ws.2.0")
+    write_recording(tmp_path / "A", [frame(1, "b@trade"), frame(3, "b@trade")], url=URL)
+
+    seconds = [(f.time_ns - START_NS) // SECOND for f in open_recording(tmp_path / "A").frames()]
+    assert seconds == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("url", "replies", "futures"),
+    [
+        (URL, [], False),
+        (URL, [depth(0, "A")], False),
+        ("wss://fstream.binance.com/stream", [], True),
+        (URL, [RecordedReply(time_ns=0, url="https://fapi.binance.com/fapi/v1/ping", body=b"{}")], True),
+    ],
+)
+def test_futures_are_told_from_spot_by_their_addresses(
+    tmp_path: Path, url: str, replies: list[RecordedReply], futures: bool
+) -> None:
+    file = write_recording(tmp_path / "A", [frame(0, "a@trade")], url=url, replies=replies)
+
+    assert open_recording(file).futures is futures
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("nonsense", r"A.ws.1.0, line 4: expected `TIME: FRAME` or `URL <-> TIME`, found b'nonsense'"),
+        ('yesterday: {"stream":"a","data":1}', "line 4: expected `TIME: FRAME`"),
+        ('1.5: {"result":null,"id":1}', r"line 4: expected a frame .*: Object missing required field `stream`"),
+        ('1.5: {"stream":"a","data":', "line 4: expected a frame .*: Input data was truncated"),
+        ('1.5: {"stream":"a","data":{]}}', r"line 4: expected a frame .*: JSON is malformed"),
+    ],
+)
+def test_a_malformed_frame_is_named_by_its_line(tmp_path: Path, line: str, complaint: str) -> None:
+    (tmp_path / "A.ws.1.0").write_text(f"{GOOD}{line}\n")
+
+    with pytest.raises(ConfigError, match=complaint):
+        list(open_recording(tmp_path / "A").frames())
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("nonsense", r"A.http.0.0, line 1: expected `URL -> TIME: BODY`, found b'nonsense'"),
+        ("https://h/p -> 1.5: <html>", "A.http.0.0, line 1: expected a JSON body"),
+    ],
+)
+def test_a_malformed_reply_is_named_by_its_line(tmp_path: Path, line: str, complaint: str) -> None:
+    (tmp_path / "A.ws.1.0").write_text(GOOD)
+    (tmp_path / "A.http.0.0").write_text(line)
+
+    with pytest.raises(ConfigError, match=complaint):
+        open_recording(tmp_path / "A")
+
+
+def test_a_recording_without_frames_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "A.ws.1.0").write_text(CONNECTED)
+
+    with pytest.raises(ConfigError, match=r"A\.ws\.1\.0: holds no frames"):
+        open_recording(tmp_path / "A.ws.1.0")
+
+
+def test_a_missing_recording_is_refused_with_the_name_that_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"B: no such recording; expected a file named B.ws.1.0"):
+        open_recording(tmp_path / "B")
+
+
+def test_a_folder_with_several_recordings_is_refused_with_their_names(tmp_path: Path) -> None:
+    for stem in ("A", "B"):
+        write_recording(tmp_path / stem, [frame(0, "a@trade")], url=URL)
+
+    with pytest.raises(ConfigError, match="holds several recordings, name one: A, B"):
+        open_recording(tmp_path)
+
+
+@pytest.mark.recorded
+@pytest.mark.parametrize("stem", ["BINANCE", "BINANCE_FUTURES"])
+def test_recorded_traffic_is_written_again_byte_for_byte(tmp_path: Path, stem: str) -> None:
+    folder = Path(os.environ["BOWSTRING_RECORDINGS"])
+    original = folder / f"{stem}.ws.1.0"
+    recording = open_recording(original)
+
+    copy = write_recording(tmp_path / stem, recording.frames(), url=URL, replies=recording.replies)
+    assert copy.read_text().splitlines()[1:] == original.read_text().splitlines()[1 : 1 + len(json_lines(original))]
+    replies = (tmp_path / f"{stem}.http.0.0").read_text()
+    assert replies.strip() == (folder / f"{stem}.http.0.0").read_text().strip()
+
+
+@pytest.mark.recorded
+@pytest.mark.parametrize("stem", ["BINANCE", "BINANCE_FUTURES"])
+def test_recorded_frames_are_all_read(stem: str) -> None:
+    file = Path(os.environ["BOWSTRING_RECORDINGS"]) / f"{stem}.ws.1.0"
+
+    read = Counter(frame.stream for frame in open_recording(file).frames())
+    assert read == Counter(message["stream"] for _, _, message in json_lines(file))

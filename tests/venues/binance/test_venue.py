@@ -1,0 +1,149 @@
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from bowstring.core.components import on
+from bowstring.core.engine import Engine
+from bowstring.core.errors import ConfigError
+from bowstring.core.messages import Actions
+from bowstring.market.events import Quote
+from bowstring.trading.messages import Fill, PlaceOrder
+from bowstring.trading.strategy import Strategy
+from bowstring.venues.binance import Binance
+from bowstring.venues.binance.venue import Mode
+from tests.venues.binance.facts import BTC, TICKER_FRAME, TRADE_FRAME
+from tests.venues.binance.fake import FakeBinance
+
+
+class Buyer(Strategy):
+    """Buys once, at the first quote, at the price and size that the instrument allows; remembers what it saw."""
+
+    def __init__(self, *, price: str) -> None:
+        self.seen: list[Quote | Fill] = []
+        self._price = Decimal(price)
+        self._changed = asyncio.Event()
+
+    @on(Quote)
+    def buy(self, quote: Quote) -> Actions:
+        if not self.seen:
+            rules = self.instrument(quote.symbol)
+            price, size = rules.floor_price(self._price), rules.floor_quantity(Decimal("0.1234567"))
+            yield PlaceOrder(symbol=quote.symbol, side="buy", quantity=size, price=price)
+        self._see(quote)
+
+    @on(Fill)
+    def keep(self, fill: Fill) -> None:
+        self._see(fill)
+
+    async def until(self, count: int) -> list[Quote | Fill]:
+        """Wait until it has seen that many events."""
+        async with asyncio.timeout(10):
+            while len(self.seen) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.seen
+
+    def _see(self, event: Quote | Fill) -> None:
+        self.seen.append(event)
+        self._changed.set()
+
+
+OFFER = TICKER_FRAME.replace(b'"A":"0.00000000"', b'"A":"0.10000000"')
+
+
+async def test_a_bot_trades_on_paper_what_the_venue_shows(binance: FakeBinance) -> None:
+    venue = Binance("paper", rest_url=binance.rest_url, ws_url=binance.ws_url)
+    buyer = Buyer(price="100.509")
+    engine = Engine(
+        collectors=[venue.quotes("BTC/USDT")],
+        strategies=[buyer],
+        executors=[venue.executor(balances={"USDT": Decimal(1000)}, taker_fee=Decimal("0.01"))],
+    )
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(engine.run())
+        await binance.until(lambda: binance.streams)
+        await binance.send(OFFER)
+        await buyer.until(1)
+        await binance.send(OFFER)
+        fill = (await buyer.until(3))[1:]
+        engine.stop()
+
+    fills = [event for event in fill if isinstance(event, Fill)]
+    assert [(one.venue, one.symbol, one.liquidity) for one in fills] == [("binance", "BTC/USDT", "taker")]
+    assert [fills[0].price, fills[0].quantity, fills[0].fee] == [Decimal("100.5"), Decimal("0.1"), Decimal("0.001")]
+    assert len(binance.requests) == 1  # the collector and the executor share the instruments
+
+
+async def test_a_paper_account_sees_the_quotes_and_trades_of_its_own_venue_only(binance: FakeBinance) -> None:
+    own, other = (
+        Binance("paper", account=account, rest_url=binance.rest_url, ws_url=binance.ws_url) for account in ("", "other")
+    )
+    buyer = Buyer(price="100.20")  # rests below the ask
+    engine = Engine(
+        collectors=[own.stream(quotes=["BTC/USDT"], trades=["BTC/USDT"]), other.quotes("BTC/USDT")],
+        strategies=[buyer],
+        executors=[own.executor()],
+    )
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(engine.run())
+        await binance.until(lambda: len(binance.streams) == 2)
+        ours = [len(streams) for streams in binance.streams].index(2)
+        await binance.send(OFFER, to=ours)
+        await buyer.until(1)
+        await binance.send(OFFER.replace(b"100.50000000", b"100.10000000"), to=1 - ours)
+        await buyer.until(2)
+        await binance.send(TRADE_FRAME, to=ours)  # a sale at 100.10
+        seen = await buyer.until(3)
+        engine.stop()
+
+    assert [type(event) for event in seen] == [Quote, Quote, Fill]
+    assert isinstance(seen[2], Fill)
+    assert (seen[2].liquidity, seen[2].price) == ("maker", Decimal("100.20"))
+
+
+@pytest.mark.parametrize("mode", ["local", "testnet", "live"])
+def test_only_paper_executes_orders(mode: Mode) -> None:
+    venue = Binance(mode, rest_url="http://127.0.0.1:1", ws_url="ws://127.0.0.1:1")
+
+    with pytest.raises(ConfigError, match=rf'Binance\("{mode}"\) gives market data; .* only "paper" executes orders'):
+        venue.executor()
+
+
+def wrong_mode() -> Binance:
+    return Binance("real")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # what mypy would refuse
+
+
+MISTAKES: list[tuple[Callable[[], object], str]] = [
+    (wrong_mode, "Binance mode 'real': give one of paper, local, testnet, live"),
+    (lambda: Binance("local"), "Binance ws_url '': give a URL such as \"ws://"),
+    (lambda: Binance("local", ws_url="ws://127.0.0.1:1"), "Binance rest_url '': give a URL such as \"http://"),
+    (lambda: Binance("paper", ws_url="https://x"), "Binance ws_url 'https://x': give a URL such as \"ws://"),
+    (lambda: Binance("paper").stream(trades=["A/B"], agg_trades=["A/B"]), "would each tell every trade of A/B"),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), MISTAKES)
+def test_a_wrong_setting_is_named_with_what_it_may_be(make: Callable[[], object], reason: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        make()
+    assert reason in str(refused.value)
+
+
+async def test_given_instruments_become_those_of_the_venue_and_its_account(binance: FakeBinance) -> None:
+    venue = Binance("paper", account="hedge", ws_url=binance.ws_url, instruments=[BTC])
+    buyer = Buyer(price="1")
+    engine = Engine(collectors=[venue.quotes("BTC/USDT")], strategies=[buyer], executors=[venue.executor()])
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(engine.run())
+        await binance.until(lambda: binance.streams)
+        await binance.send(OFFER)
+        (quote,) = await buyer.until(1)
+        engine.stop()
+
+    assert quote.venue == "binance:hedge"
+    assert binance.requests == []
