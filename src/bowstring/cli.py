@@ -11,26 +11,20 @@ from pathlib import Path
 
 import click
 
-from bowstring.core.errors import BowstringError, ConfigError
+from bowstring.core.errors import ConfigError
 
 
-class Speed(click.ParamType[float]):
-    """A positive factor, or ``max``, which is infinity."""
-
-    name = "speed"
-
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Fails with what is accepted."""
-        try:
-            speed = math.inf if value == "max" else float(value)
-        except ValueError:
-            speed = math.nan
-        if not speed > 0:
-            self.fail(f"{value!r} is neither a positive number nor max", param, ctx)
-        return speed
+def _speed(_context: click.Context, _option: click.Parameter, value: str) -> float:
+    try:
+        speed = math.inf if value == "max" else float(value)
+    except ValueError:
+        speed = math.nan
+    if not speed > 0:
+        raise click.BadParameter(f"{value!r} is neither a positive number nor max")
+    return speed
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 @click.version_option(package_name="bowstring")
 def cli() -> None:
     """Live trading bots: collectors, strategies, guards and executors around one event queue."""
@@ -43,7 +37,7 @@ def cli() -> None:
 @click.option("--seed", default=1, help="The generated feed's seed.")
 @click.option("--host", default="127.0.0.1", help="The address to listen on.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="0, the default, takes a free one.")
-@click.option("--speed", default="1", type=Speed(), metavar="FACTOR|max", help="Times the recorded pace.")
+@click.option("--speed", default="1", callback=_speed, metavar="FACTOR|max", help="Times the recorded pace.")
 @click.option("--loop", is_flag=True, help="Start anew at the end of the recording.")
 @click.option("--exit-at-end", is_flag=True, help="Exit when all is played and read.")
 def play(
@@ -76,6 +70,15 @@ def play(
     _run(serve(server, ready=click.echo, exit_at_end=exit_at_end))
 
 
+@cli.command()
+@click.option("--seconds", default=15.0, type=click.FloatRange(1), help="How long the bot trades.")
+def demo(*, seconds: float) -> None:
+    """Run a bot on paper against a generated feed that another process serves."""
+    from bowstring.demo import demo as run_demo
+
+    run_demo(seconds=seconds)
+
+
 def _run(program: Coroutine[object, object, None]) -> None:
     """Run it on uvloop where that is installed, else on asyncio's own loop."""
     import asyncio
@@ -91,9 +94,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; its errors become one line on stderr and exit code 2."""
     try:
         cli.main(arguments, prog_name="bowstring", standalone_mode=False)
-    except click.ClickException as error:
-        _exit(error.format_message())
-    except (BowstringError, OSError) as error:
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "bowstring"
+        _exit(f"{error.format_message()} (see {command} --help)")
+    except (ConfigError, OSError) as error:
         _exit(str(error))
 
 

@@ -324,6 +324,25 @@ async def test_playing_is_over_when_all_is_sent() -> None:
         await asyncio.wait_for(played, DEADLINE_S)
 
 
+async def test_playing_is_not_over_while_a_client_has_something_to_read() -> None:
+    played_out = asyncio.Event()
+
+    def frames() -> Iterator[RecordedFrame]:
+        yield from [LARGE] * 300
+        played_out.set()
+
+    played = Recording(frames=frames, instruments=(MARKETS["BTCUSDT"].instrument,))
+    async with playing(played, speed=INSTANTLY) as (server, client), client.connect("/ws/a@trade") as socket:
+        over = asyncio.create_task(server.played())
+        await played_out.wait()
+        done, _ = await asyncio.wait([over], timeout=0.05)
+        assert not done
+
+        for _ in range(300):
+            assert (await socket.receive_str()).encode() == LARGE.payload
+        await over
+
+
 class PicowsClient(WSListener):
     """Collects texts until it has ``count``."""
 

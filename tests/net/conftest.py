@@ -1,4 +1,4 @@
-"""The network clients are tested on both event loops, and nothing may reach a loop's exception handler."""
+"""The network clients are tested on both event loops; nothing may reach a loop's exception handler."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -8,16 +8,41 @@ import pytest
 import uvloop
 
 
+class SteppedLoop(asyncio.SelectorEventLoop):
+    """A loop with real sockets whose time passes only by ``step``."""
+
+    _now = 0.0
+
+    def time(self) -> float:
+        return self._now
+
+    async def step(self, seconds: float) -> None:
+        """Let the time pass, then all that is due happen."""
+        self._now += seconds
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    if "clock" in getattr(item, "fixturenames", ()):
+        return {"stepped": SteppedLoop}
+    return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+async def clock() -> SteppedLoop:
+    """The running loop, whose time the test sets."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SteppedLoop)
+    return loop
 
 
 @pytest.fixture(autouse=True)
-async def unhandled() -> AsyncIterator[list[dict[str, Any]]]:
-    """What was reported to the running loop's exception handler; a test that leaves something in it fails."""
+async def unhandled() -> AsyncIterator[None]:
+    """Fail a test that leaves something to the loop's exception handler."""
     contexts: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: contexts.append(context))
-    yield contexts
+    yield
     assert contexts == []

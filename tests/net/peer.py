@@ -88,6 +88,24 @@ class Peer:
         self._writer.transport.abort()
 
 
+@asynccontextmanager
+async def bare_peer() -> AsyncIterator[tuple[str, asyncio.Future[socket.socket]]]:
+    """The URL of a server that accepts one connection, and that connection's socket, for tests that run no other task."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+
+        async def accept() -> socket.socket:
+            sock, _ = await loop.sock_accept(server)
+            await loop.sock_sendall(sock, switching_protocols(await loop.sock_recv(sock, 2**16)))
+            return sock
+
+        accepting = loop.create_task(accept())
+        host, port = server.getsockname()
+        yield f"ws://{host}:{port}/feed", accepting
+        (await accepting).close()
+
+
 Script = Callable[[Peer], Awaitable[None]]
 
 

@@ -1,31 +1,456 @@
 import asyncio
+import gc
+import os
+import re
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
 
 import pytest
 
-from bowstring.core.errors import Disconnected
-from bowstring.net.websocket import connect
-from tests.net.peer import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, RSV1, TEXT, Peer, close_frame, frame, serving
+from bowstring.core.errors import Disconnected, NotSent
+from bowstring.net.websocket import WebSocket, connect
+from tests.net.certificate import server_context, trusting_context
+from tests.net.conftest import SteppedLoop
+from tests.net.peer import CLOSE, PING, PONG, TEXT, Peer, Script, bare_peer, close_frame, frame, serving
+
+ORDER = "o" * 200
+ORDER_FRAME = 2 + 2 + 4 + 200  # header, length, mask, payload
+NORMAL = (1000).to_bytes(2, "big")
+PLAIN_AND_TLS = pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 
 
-class Inbox:
-    """An ``on_message`` that keeps what it got."""
+def ignore(message: str | bytes) -> None:
+    pass
+
+
+async def idle(peer: Peer) -> None:
+    """Accept, then read until the client hangs up."""
+    await peer.upgrade()
+    await peer.read_end()
+
+
+class Stalled:
+    """A peer that reads nothing until ``read`` is set, and then everything, into ``received``."""
 
     def __init__(self) -> None:
-        self.messages: list[str | bytes] = []
+        self.read = asyncio.Event()
+        self.received = asyncio.get_running_loop().create_future()
 
-    def __call__(self, message: str | bytes) -> None:
-        self.messages.append(message)
+    async def __call__(self, peer: Peer) -> None:
+        await peer.upgrade()
+        peer.stop_reading()
+        await self.read.wait()
+        peer.resume_reading()
+        self.received.set_result(await peer.read_end())
 
 
-async def test_a_text_is_a_str_and_a_binary_message_bytes() -> None:
+def send_until_refused(websocket: WebSocket) -> tuple[int, int]:
+    """How many orders were taken, and how many bytes of them then waited in this process."""
+    for sent in range(10**6):
+        try:
+            websocket.send(ORDER)
+        except NotSent as error:
+            waiting = re.search(r"(\d+) bytes wait for the peer to read", str(error))
+            assert waiting
+            return sent, int(waiting[1])
+    raise AssertionError("never refused")
+
+
+async def test_send_writes_in_the_callers_stack() -> None:
+    async with bare_peer() as (url, accepting):
+        websocket = await connect(url, on_message=ignore)
+        peer = await accepting
+
+        websocket.send("buy")
+
+        assert len(peer.recv(100)) == 2 + 4 + len("buy")
+        websocket.abort("done")
+
+
+@PLAIN_AND_TLS
+async def test_what_is_sent_arrives_as_text_frames(tls: bool) -> None:
+    frames: list[tuple[int, bytes]] = []
+
     async def script(peer: Peer) -> None:
         await peer.upgrade()
-        peer.write(frame(TEXT, "21 °C".encode()) + frame(BINARY, b"\xff") + frame(TEXT) + close_frame(1000))
+        frames.extend([await peer.read_frame(), await peer.read_frame()])
+        peer.write(close_frame(1000))
+
+    async with serving(script, tls=server_context() if tls else None) as url:
+        websocket = await connect(url, on_message=ignore, ssl_context=trusting_context())
+        websocket.send('{"method":"SUBSCRIBE"}')
+        websocket.send("21 °C".encode())
+        with pytest.raises(Disconnected):
+            await websocket.closed()
+
+    assert frames == [(TEXT, b'{"method":"SUBSCRIBE"}'), (TEXT, "21 °C".encode())]
+
+
+@PLAIN_AND_TLS
+async def test_a_peer_that_does_not_read_gets_an_order_no_later_than_its_deadline(tls: bool) -> None:
+    peer = Stalled()
+    async with serving(peer, tls=server_context() if tls else None) as url:
+        websocket = await connect(url, on_message=ignore, ssl_context=trusting_context(), probe_timeout_s=0.3)
+        sent, waiting = send_until_refused(websocket)
+        with pytest.raises(Disconnected) as end:
+            await websocket.closed()
+        peer.read.set()
+        received = await peer.received
+
+    assert waiting < 2 * ORDER_FRAME, "at most one order waits in this process"
+    assert end.value.code == 1006
+    assert len(received) < sent * ORDER_FRAME - waiting, "what waited in the kernel is gone too"
+
+
+@PLAIN_AND_TLS
+async def test_sending_goes_on_when_the_peer_reads_again(tls: bool) -> None:
+    stalled, read = asyncio.Event(), list[tuple[int, bytes]]()
+
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        peer.stop_reading()
+        await stalled.wait()
+        peer.resume_reading()
+        while (got := await peer.read_frame()) != (TEXT, b"again"):
+            read.append(got)
+        peer.write(close_frame(1000))
+
+    async with serving(script, tls=server_context() if tls else None) as url:
+        websocket = await connect(url, on_message=ignore, ssl_context=trusting_context())
+        sent, _ = send_until_refused(websocket)
+        stalled.set()
+        await until_sent(websocket, "again")
+        with pytest.raises(Disconnected, match="1000"):
+            await websocket.closed()
+
+    assert read == [(TEXT, ORDER.encode())] * sent
+
+
+async def until_sent(websocket: WebSocket, text: str) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return websocket.send(text)
+            except NotSent:
+                await asyncio.sleep(0)
+
+
+async def test_abort_discards_what_the_kernel_has_not_sent() -> None:
+    peer = Stalled()
+    async with serving(peer) as url:
+        websocket = await connect(url, on_message=ignore)
+        sent, waiting = send_until_refused(websocket)
+        websocket.abort("a gap in the book")
+        with pytest.raises(Disconnected, match="a gap in the book") as end:
+            await websocket.closed()
+        peer.read.set()
+        received = await peer.received
+
+    assert end.value.code == 1006
+    assert len(received) < sent * ORDER_FRAME - waiting
+
+
+async def test_a_failed_write_leaves_the_outcome_unknown() -> None:
+    async with bare_peer() as (url, accepting):
+        websocket = await connect(url, on_message=ignore)
+        peer = await accepting
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+
+        with pytest.raises(Disconnected, match="outcome is unknown"):
+            websocket.send(ORDER)
+        with pytest.raises(NotSent):
+            websocket.send(ORDER)
+        with pytest.raises(Disconnected, match="lost"):
+            await websocket.closed()
+
+
+async def test_a_peer_that_pings_and_does_not_read_piles_up_no_pongs() -> None:
+    pings, messages = 20_000, list[str | bytes]()
+
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        peer.stop_reading()
+        peer.write(frame(PING, bytes(125)) * pings + frame(TEXT, b"done"))
+        await asyncio.Event().wait()
+
+    def refused(message: str | bytes) -> None:
+        messages.append(message)
+        with pytest.raises(NotSent, match=r" \d{1,3} bytes wait"):
+            websocket.send(ORDER)
+        websocket.abort(str(message))
+
+    async with serving(script) as url:
+        websocket = await connect(url, on_message=refused)
+        with pytest.raises(Disconnected, match="done"):
+            await websocket.closed()
+
+    assert messages == ["done"]
+    assert websocket.failures == 0
+
+
+def close_by_abort(websocket: WebSocket) -> None:
+    websocket.abort("enough")
+
+
+async def test_nothing_is_sent_once_the_end_began() -> None:
+    async with serving(idle) as url:
+        aborted = await connect(url, on_message=ignore)
+        aborted.abort("enough")
+        with pytest.raises(NotSent):
+            aborted.send(ORDER)
+
+        closing = await connect(url, on_message=ignore)
+        task = asyncio.create_task(closing.close())
+        await asyncio.sleep(0)
+        with pytest.raises(NotSent):
+            closing.send(ORDER)
+        task.cancel()
+
+
+async def test_close_says_goodbye_and_closed_returns() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        assert await peer.read_frame() == (CLOSE, NORMAL)
+        peer.write(frame(TEXT, b"late") + close_frame(1000))
+        assert await peer.read_end() == b""
+
+    messages: list[str | bytes] = []
+    async with serving(script) as url:
+        websocket = await connect(url, on_message=messages.append)
+        await websocket.close()
+        await websocket.closed()
+        await websocket.close()
+
+    assert messages == []
+
+
+async def test_close_gives_the_peer_a_limited_time() -> None:
+    async with serving(idle) as url:
+        websocket = await connect(url, on_message=ignore, probe_timeout_s=0.05)
+        async with asyncio.timeout(5):
+            await websocket.close()
+            await websocket.closed()
+
+
+async def test_a_cancelled_close_drops_the_connection() -> None:
+    goodbye = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        await peer.read_frame()
+        goodbye.set()
         await peer.read_end()
 
-    inbox = Inbox()
     async with serving(script) as url:
-        with pytest.raises(Disconnected):
-            await (await connect(url, on_message=inbox)).closed()
+        websocket = await connect(url, on_message=ignore, probe_timeout_s=60)
+        closing = asyncio.create_task(websocket.close())
+        await goodbye.wait()
+        closing.cancel()
+        async with asyncio.timeout(5):
+            await websocket.closed()
 
-    assert inbox.messages == ["21 °C", b"\xff", ""]
+    assert closing.cancelled()
+
+
+async def test_leaving_the_context_closes() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        assert await peer.read_frame() == (CLOSE, NORMAL)
+        peer.write(close_frame(1000))
+
+    async with serving(script) as url:
+        async with await connect(url, on_message=ignore) as websocket:
+            pass
+        await websocket.closed()
+
+
+async def test_closing_after_the_end_keeps_its_reason() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.upgrade(tail=close_frame(1001, b"restart"))
+        await peer.read_end()
+
+    async with serving(script) as url:
+        async with await connect(url, on_message=ignore) as websocket:
+            for _ in range(2):
+                with pytest.raises(Disconnected, match="1001 'restart'"):
+                    await websocket.closed()
+        with pytest.raises(Disconnected, match="1001 'restart'"):
+            await websocket.closed()
+
+
+@PLAIN_AND_TLS
+@pytest.mark.parametrize("reset", [False, True], ids=["end", "reset"])
+async def test_an_end_without_a_close_frame_is_1006(tls: bool, reset: bool) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        peer.hang_up(reset=reset)
+
+    async with serving(script, tls=server_context() if tls else None) as url:
+        websocket = await connect(url, on_message=ignore, ssl_context=trusting_context())
+        with pytest.raises(Disconnected, match="lost") as end:
+            await websocket.closed()
+
+    assert end.value.code == 1006
+    with pytest.raises(NotSent):
+        websocket.send(ORDER)
+
+
+async def test_a_half_open_connection_is_found_within_both_delays() -> None:
+    loop, heard = asyncio.get_running_loop(), list[tuple[int, bytes]]()
+
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        heard.append(await peer.read_frame())
+        await peer.read_end()
+
+    async with serving(script) as url:
+        websocket = await connect(url, on_message=ignore, idle_after_s=0.1, probe_timeout_s=0.1)
+        began = loop.time()
+        with pytest.raises(Disconnected, match="silent") as end:
+            await websocket.closed()
+        took_s = loop.time() - began
+
+    assert heard == [(PING, b"")]
+    assert end.value.code == 1006
+    assert 0.19 < took_s < 1.2, "within the budget and a second"
+
+
+async def test_only_silence_is_probed_and_only_an_answer_saves(clock: SteppedLoop) -> None:
+    messages, probes, peers = asyncio.Queue[str | bytes](), list[float](), list[Peer]()
+
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        peers.append(peer)
+        await peer.read_end()
+
+    async def hear(text: bytes) -> None:
+        peers[0].write(frame(PONG) + frame(PING) + frame(TEXT, text))
+        assert await messages.get() == text.decode()
+
+    async with serving(script) as url:
+        websocket = await connect(
+            url,
+            on_message=messages.put_nowait,
+            idle_after_s=10,
+            probe=lambda _: probes.append(clock.time()),
+            probe_timeout_s=5,
+        )
+        await clock.step(9)
+        await hear(b"a trade")
+        await clock.step(9.5)
+        assert probes == [], "9.5 s after a message"
+        await clock.step(0.5)
+        assert probes == [19]
+        await clock.step(4.5)
+        await hear(b"an answer")
+        await clock.step(0.5)
+        await clock.step(9.4)
+        assert probes == [19], "9.9 s after the answer"
+        await clock.step(0.1)
+        assert probes == [19, 33.5]
+        peers[0].write(frame(PONG) + frame(PING))
+        await clock.step(4.9)
+        websocket.send("still open")
+        await clock.step(0.1)
+        with pytest.raises(Disconnected, match="silent"):
+            await websocket.closed()
+
+
+async def test_a_pong_answers_the_default_probe(clock: SteppedLoop) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        for _ in range(3):
+            assert await peer.read_frame() == (PING, b"")
+            peer.write(frame(PONG))
+            ponged.set()
+        await peer.read_end()
+
+    ponged = asyncio.Event()
+    async with serving(script) as url:
+        websocket = await connect(url, on_message=ignore, idle_after_s=10, probe_timeout_s=5)
+        for _ in range(3):
+            await clock.step(10)
+            await ponged.wait()
+            ponged.clear()
+            await clock.step(5)
+        await clock.step(10)
+        websocket.send("still open")
+        await clock.step(5)
+        with pytest.raises(Disconnected, match="silent"):
+            await websocket.closed()
+
+
+async def test_a_probe_that_raises_is_counted_and_not_answered() -> None:
+    def probe(websocket: WebSocket) -> None:
+        raise ValueError
+
+    async with serving(idle) as url:
+        websocket = await connect(url, on_message=ignore, idle_after_s=0.01, probe=probe, probe_timeout_s=0.01)
+        with pytest.raises(Disconnected, match="silent"):
+            await websocket.closed()
+
+    assert websocket.failures == 1
+
+
+async def test_a_blocked_loop_is_not_taken_for_a_silent_peer() -> None:
+    probes, messages = list[float](), list[str | bytes]()
+
+    def probe(websocket: WebSocket) -> None:
+        probes.append(time.monotonic())
+        if len(probes) == 1:
+            peer.send(frame(TEXT, b"here I am"))
+            time.sleep(0.2)
+
+    async with bare_peer() as (url, accepting):
+        websocket = await connect(
+            url, on_message=messages.append, idle_after_s=0.1, probe=probe, probe_timeout_s=0.1
+        )
+        peer = await accepting
+        with pytest.raises(Disconnected, match="silent"):
+            await websocket.closed()
+
+    assert messages == ["here I am"]
+    assert len(probes) == 2
+
+
+async def test_many_connections_leave_nothing_behind() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        opcode, payload = await peer.read_frame()
+        if payload == b"leave":
+            peer.write(close_frame(1001))
+        if opcode == CLOSE:
+            peer.write(close_frame(1000))
+        if payload != b"lose me":
+            await peer.read_end()
+
+    async def live(url: str, how: str) -> None:
+        websocket = await connect(url, on_message=ignore, idle_after_s=60, connect_timeout_s=60, probe_timeout_s=60)
+        if how == "abort":
+            websocket.abort(how)
+        elif how == "close":
+            await websocket.close()
+        else:
+            websocket.send(how)
+        try:
+            await websocket.closed()
+        except Disconnected:
+            pass
+
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    async with serving(script) as url:
+        for how in ("close", "abort", "leave", "lose me") * 5:
+            await live(url, how)
+        tasks = [task for task in asyncio.all_tasks() if "serve" not in repr(task)]
+        timers = [timer for timer in getattr(asyncio.get_running_loop(), "_scheduled", []) if not timer.cancelled()]
+    gc.collect()
+
+    assert tasks == [asyncio.current_task()]
+    assert len(timers) <= 1, "that of serving"
+    assert not [thing for thing in gc.get_objects() if isinstance(thing, WebSocket)]
+    assert len(os.listdir("/proc/self/fd")) <= before

@@ -66,7 +66,6 @@ class ActionQueue:
         for action in actions:
             if action.seq or action.__class__ not in self._plans:
                 self._check(action)
-        for action in actions:
             force_setattr(action, "seq", self._next_seq())
             force_setattr(action, "cause", cause.seq)
             force_setattr(action, "received_ns", cause.received_ns)
@@ -75,7 +74,7 @@ class ActionQueue:
                 force_setattr(action, "depth", cause.depth)
         if strategy.publishing is not None:
             for action in actions:
-                self._name_venue(action)
+                self._plans[action.__class__].find(action)  # it is told with its venue
                 strategy.publishing(action)
         if self._admits:
             self._act_admitted(actions)
@@ -94,6 +93,7 @@ class ActionQueue:
                 worker.executor.admit(own)
             except FAILURES as error:
                 refused.add(worker)
+                worker.undelivered += len(own)
                 for action in own:
                     self._failed(worker, action, error)
         for worker, call, action in judged:
@@ -107,11 +107,6 @@ class ActionQueue:
                 action, _call = worker.waiting.popleft()
                 worker.undelivered += 1
                 self._close(ActionFailed, action, by=worker.name, reason=reason)
-
-    def _name_venue(self, action: Action) -> None:
-        sole_venue = self._plans[action.__class__].sole_venue
-        if sole_venue and not getattr(action, "venue", ""):
-            force_setattr(action, "venue", sole_venue)
 
     def _judge(self, action: Action) -> tuple[Target, ...]:
         """Who is to carry it out: nobody, if it is refused."""
@@ -159,11 +154,15 @@ class ActionQueue:
             self._take_result(worker, action, result)
 
     def _take_result(self, worker: Worker, action: Action, result: object) -> None:
-        work = awaitable(result)
-        if work is None:
-            self._done(worker, action, result)
+        try:
+            work = awaitable(result)
+            if work is None:
+                self._done(worker, action, result)
+                return
+            task = start(work)
+        except FAILURES as error:
+            self._failed(worker, action, error)
             return
-        task = start(work)
         if task.done():
             self._outcome(worker, action, task)
             return
@@ -177,6 +176,7 @@ class ActionQueue:
         self._outcome(worker, action, task, fresh=True)
         while worker.waiting and len(worker.tasks) < worker.executor.max_in_flight:
             waiting, call = worker.waiting.popleft()
+            worker.full = False
             self._carry_out(worker, call, waiting)
         worker.settle()
 
@@ -207,7 +207,10 @@ class ActionQueue:
         )
         self._events.reply([closing], cause=action, fresh=fresh)
         if kind is not ActionDone:
-            self._events.reply(action.closed_unexecuted(closing), cause=action, fresh=fresh)
+            try:
+                self._events.reply(action.closed_unexecuted(closing), cause=action, fresh=fresh)
+            except FAILURES as error:
+                log.error("%s.closed_unexecuted: failed, %r", type(action).__name__, error, exc_info=error)
 
     def _check(self, action: object) -> None:
         if not isinstance(action, Action):

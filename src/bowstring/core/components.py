@@ -35,6 +35,8 @@ def on(message_type: type[M], *, all: bool = False) -> Callable[[Callable[[S, M]
     """
 
     def declare(method: Callable[[S, M], R]) -> Callable[[S, M], R]:
+        if hasattr(method, "__handles__"):
+            raise WiringError(f"{method.__qualname__} has two @on: write one method for each type")
         method.__handles__ = (message_type, all)  # type: ignore[attr-defined]  # read by Component.handlers
         return method
 
@@ -76,7 +78,7 @@ class Component:
                 if handles is not None:
                     declared[name] = handles
         for name, (message_type, all_) in declared.items():
-            if not issubclass(message_type, Message):
+            if not (isinstance(message_type, type) and issubclass(message_type, Message)):
                 raise WiringError(
                     f"{type(self).__name__}.{name}: @on({message_type!r}) needs an Event or Action class"
                 )

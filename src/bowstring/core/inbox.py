@@ -61,7 +61,7 @@ class Inbox:
     def _put_market(self, event: Event, calls: tuple[Call, ...]) -> None:
         key: Hashable = event.seq
         if event.delivery == "latest":
-            key = event.conflation_key()
+            key = "latest", event.conflation_key()
             if self._market.pop(key, None):
                 self.conflated += 1
         if len(self._market) >= MARKET_CAPACITY:

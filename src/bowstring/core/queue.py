@@ -30,6 +30,8 @@ from bowstring.core.subscriber import Account, Subscriber
 from bowstring.core.tasks import FAILURES, Turn, as_list, awaitable, start
 
 MAX_DEPTH = 64
+MAX_CHAINED = 10_000
+BACKLOG = 1024  # as much as an inbox holds
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class EventQueue:
         self._pending: deque[Event] = deque()
         self._active = held
         self._waiters: list[asyncio.Future[None]] = []
+        self._stretch = Turn(clock.monotonic_ns)
 
     def publish(self, event: Event) -> None:
         """Publish an event from outside: deliver it now, or after the delivery that is under way.
@@ -65,6 +68,8 @@ class EventQueue:
             force_setattr(event, "received_ns", self._monotonic_ns() + self._epoch_ns)
         if self._active or self._pending:
             self._pending.append(event)
+            if len(self._pending) > BACKLOG and not self._active:
+                self.turn(_nothing)  # its source is ahead of the queue, and waits here as it does without a backlog
             return
         self._active = True
         try:
@@ -82,20 +87,23 @@ class EventQueue:
         checked = list(events)
         for event in checked:
             self._check(event)
-        for event in checked:
             force_setattr(event, "seq", self.next_seq())
             force_setattr(event, "cause", cause.seq)
             force_setattr(event, "received_ns", self._clock.now_ns() if fresh else cause.received_ns)
             if not fresh:
                 force_setattr(event, "depth", cause.depth + 1)
-            self._pending.append(event)
+        self._pending.extend(checked)
 
     def release(self) -> None:
         """Deliver what was published while the queue was ``held``, and from now on everything at once."""
+        self._active = False
         self.turn(_nothing)
 
     def turn(self, work: Callable[..., None], *args: object) -> None:
-        """Do some work that publishes, then deliver what it published."""
+        """Do some work that publishes, then deliver what it published; from within a handler: as soon as it is over."""
+        if self._active:
+            asyncio.get_running_loop().call_soon(self.turn, work, *args)
+            return
         self._active = True
         try:
             work(*args)
@@ -106,18 +114,23 @@ class EventQueue:
             self._wake()
 
     def fail(self, subscriber: Subscriber, error: BaseException, *, cause: Message) -> None:
-        """Tell that a component raised. A strategy is halted; so is a guard, which then refuses what adds risk."""
+        """Tell that a component raised. On an event, that halts a strategy, and a guard: it then refuses what adds risk."""
         log.error("%s: failed, %r", subscriber.name, error, exc_info=error)
-        subscriber.halted = subscriber.role != "observer"
+        if subscriber.role != "observer" and isinstance(cause, Event):
+            subscriber.halted = True
+        elif isinstance(cause, ComponentFailed):
+            return  # or a failure to hear of failures would be told for ever
         subscriber.settle()
         role = "executor" if subscriber.role == "observer" else subscriber.role
         failed = ComponentFailed(
             component=subscriber.name, role=role, reason=str(error) or repr(error), halted=subscriber.halted
         )
-        self.reply([failed], cause=cause)
+        self.reply([failed], cause=cause, fresh=subscriber.halted)  # who answers a halt continues no chain
+        if self._waiters:
+            asyncio.get_running_loop().call_soon(self.turn, _nothing)
 
     def resume(self, name: str) -> None:
-        """Let a halted strategy or guard go on, with what waits for it first. Raises KeyError for an unknown name."""
+        """Let a halted strategy or guard go on, with what waits for it first. Raises KeyError if none has this name."""
         named = {subscriber.name: subscriber for subscriber in self._wiring.subscribers if subscriber.halted}
         subscriber = named[name]
         subscriber.halted = False
@@ -129,7 +142,10 @@ class EventQueue:
         yield from (worker.account() for worker in self._wiring.workers)
 
     async def drained(self) -> None:
-        """Wait until no running component has anything waiting."""
+        """Wait until no running component has anything waiting, and give the loop its turn when it is due."""
+        if self._stretch.is_over():
+            self._stretch = Turn(self._monotonic_ns)
+            await asyncio.sleep(0)
         while self._is_behind():
             await self._next_quiet()
 
@@ -183,12 +199,25 @@ class EventQueue:
 
     def _publish_results(self, subscriber: Subscriber, event: Event, results: list[Any]) -> None:
         """Publish what a handler returned, all or nothing."""
-        if event.depth >= MAX_DEPTH:
-            raise PublishError(f"a chain of {event.depth} messages, each the cause of the next, without waiting")
+        if event.depth and (event.depth >= MAX_DEPTH or len(self._pending) > BACKLOG):
+            self._check_chain(subscriber, event, len(results))
         if subscriber.role == "strategy":
             self.actions.act(subscriber, results, cause=event)
         else:
             self.reply(results, cause=event)
+
+    def _check_chain(self, subscriber: Subscriber, event: Event, new: int) -> None:
+        """Raise `PublishError` for a subscriber that goes on answering the answers to its own messages.
+
+        An event that it only overhears continues the chain of another one, which is stopped.
+        """
+        if event.depth >= MAX_DEPTH and getattr(event, "strategy", subscriber.name) == subscriber.name:
+            raise PublishError(f"a chain of {event.depth} messages, each the cause of the next, without waiting")
+        if event.received_ns != subscriber.chain_ns:
+            subscriber.chain_ns, subscriber.chained = event.received_ns, 0
+        subscriber.chained += new
+        if subscriber.chained > MAX_CHAINED:
+            raise PublishError(f"{subscriber.chained} messages, all caused by one event from outside, without waiting")
 
     def _suspend(
         self, subscriber: Subscriber, event: Event, rest: tuple[Call, ...], task: "asyncio.Future[object]"
@@ -204,12 +233,14 @@ class EventQueue:
         subscriber.task = None
         try:
             results = as_list(task.result())
-            if results:
-                self._publish_results(subscriber, event, results)
+            if subscriber.halted:
+                log.warning("%s: halted while its handler waited, so what it returned is void", subscriber.name)
+            else:
+                if results:
+                    self._publish_results(subscriber, event, results)
+                self._handle(subscriber, event, rest)
         except FAILURES as error:
             self.fail(subscriber, error, cause=event)
-        else:
-            self._handle(subscriber, event, rest)
         self._catch_up(subscriber)
 
     def _catch_up(self, subscriber: Subscriber) -> None:

@@ -3,6 +3,8 @@
 import itertools
 from collections.abc import Callable, Collection, Sequence
 
+from msgspec.structs import force_setattr
+
 from bowstring.core.components import Component, Executor, Guard, Handler, Strategy
 from bowstring.core.errors import WiringError
 from bowstring.core.inbox import Call
@@ -53,10 +55,17 @@ class Plan:
         self.sole_venue = next(iter(venues)) if venues and len(venues) == 1 else ""
 
     def find(self, action: Action) -> tuple[Target, ...]:
-        """The executors of this very action."""
+        """The executors of this very action; one that names no venue is given the sole one."""
         if self.venues is None:
             return self.targets
-        return self.venues.get(getattr(action, "venue", "")) or self.venues.get("", ())
+        return self.venues.get(getattr(action, "venue", "")) or self._find_otherwise(action)
+
+    def _find_otherwise(self, action: Action) -> tuple[Target, ...]:
+        venues = self.venues or {}
+        if self.sole_venue and not getattr(action, "venue", ""):
+            force_setattr(action, "venue", self.sole_venue)
+            return venues[self.sole_venue]
+        return venues.get("", ())
 
     def missing(self, action: Action) -> str:
         """Why `find` found nobody, and what to do."""

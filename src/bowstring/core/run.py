@@ -12,6 +12,7 @@ from typing import cast
 from bowstring.core.components import Collector, Executor, Guard, Strategy
 from bowstring.core.engine import Engine
 from bowstring.core.errors import StopIncomplete
+from bowstring.core.subscriber import Account
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +24,11 @@ def run(
     guards: Sequence[Guard] = (),
     executors: Sequence[Executor] = (),
     spin: bool = False,
-) -> None:
+) -> list[Account]:
     """Build an `Engine` and run it until SIGINT, SIGTERM or its own end; a second signal ends it at once.
 
     Runs on uvloop when that is installed. ``spin`` polls the sockets without ever sleeping: half the latency for
-    a whole core, which should be its own. Raises `WiringError`, what a component's ``start`` raises, and
+    a whole core, which should be its own. Returns the accounts as they stood at the end. Raises `WiringError`, what a component's ``start`` raises, and
     ``SystemExit(3)`` when something was left behind.
     """
     engine = Engine(collectors=collectors, strategies=strategies, guards=guards, executors=executors)
@@ -37,6 +38,7 @@ def run(
         except StopIncomplete as left:
             log.critical("left behind: %s", left)
             raise SystemExit(3) from left
+    return engine.accounts()
 
 
 async def _main(engine: Engine, *, spin: bool) -> None:

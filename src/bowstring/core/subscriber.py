@@ -52,11 +52,13 @@ class Subscriber:
     """One component that is given events.
 
     ``blocked`` is the one question that the hot path asks: true while an async handler is suspended, while events
-    wait, and when halted. ``ages`` is bumped at each delivery, so its sum is the number of deliveries.
+    wait, and when halted. ``ages`` is bumped at each delivery, so its sum is the number of deliveries. ``chained``
+    counts what it published in the chain of the outside event received at ``chain_ns``, during a backlog.
     """
 
     __slots__ = (
-        "ages", "blocked", "component", "halted", "inbox", "name", "publishing", "role", "sources", "task", "undelivered"
+        "ages", "blocked", "chain_ns", "chained", "component", "halted", "inbox", "name", "publishing", "role", "sources",
+        "task", "undelivered",
     )  # fmt: skip
 
     def __init__(self, component: Component, *, role: Role) -> None:
@@ -66,6 +68,8 @@ class Subscriber:
         self.publishing = _publishing(component)
         self.blocked = False
         self.halted = False
+        self.chain_ns = 0
+        self.chained = 0
         self.task: asyncio.Future[object] | None = None
         self.inbox = Inbox()
         self.ages = [0] * BUCKETS
@@ -106,7 +110,7 @@ class Worker:
     ``full`` is the one question that the hot path asks.
     """
 
-    __slots__ = ("admits", "ages", "executor", "full", "name", "published", "tasks", "undelivered", "waiting")
+    __slots__ = ("admits", "ages", "executor", "full", "name", "tasks", "undelivered", "waiting")
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
@@ -116,7 +120,6 @@ class Worker:
         self.tasks: set[asyncio.Future[object]] = set()
         self.waiting: deque[tuple[Action, Call]] = deque()
         self.ages = [0] * BUCKETS
-        self.published = 0
         self.undelivered = 0
 
     def settle(self) -> None:
@@ -128,7 +131,7 @@ class Worker:
         return Account(
             name=self.name,
             role="executor",
-            published=self.published,
+            published=sum(self.ages) + len(self.waiting) + self.undelivered,
             delivered=sum(self.ages),
             conflated=0,
             dropped=0,

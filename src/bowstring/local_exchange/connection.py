@@ -14,7 +14,7 @@ from bowstring.local_exchange.subscriptions import Subscriptions
 PING_S = 20.0
 PONG_TIMEOUT_S = 60.0
 MESSAGES_PER_S = 5  # pings, pongs and control messages from the client
-_CLOSE_S = 1.0
+_CLOSE_S = 2.0
 
 
 class _Closed(Exception):

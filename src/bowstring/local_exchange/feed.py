@@ -9,6 +9,7 @@ The same seed gives the same bytes, but for the times, which begin at ``start_ns
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import takewhile
 from random import Random
 from time import time_ns
 
@@ -72,7 +73,8 @@ def generate(
     frames = _frames(books, random=random, rate_hz=rate_hz, start_ns=start_ns)
     if seconds is None:
         return frames
-    return _until(frames, end_ns=start_ns + int(seconds * 1e9))
+    end_ns = start_ns + int(seconds * 1e9)
+    return takewhile(lambda frame: frame.time_ns < end_ns, frames)
 
 
 def live(symbols: Sequence[str], *, seed: int, rate_hz: float) -> Recording:
@@ -87,13 +89,6 @@ def _known(symbol: str) -> Market:
     if symbol not in MARKETS:
         raise ConfigError(f"no market is known for {symbol!r}; those are {', '.join(MARKETS)}")
     return MARKETS[symbol]
-
-
-def _until(frames: Iterator[RecordedFrame], *, end_ns: int) -> Iterator[RecordedFrame]:
-    for frame in frames:
-        if frame.time_ns >= end_ns:
-            return
-        yield frame
 
 
 def _frames(books: Sequence["_Book"], *, random: Random, rate_hz: float, start_ns: int) -> Iterator[RecordedFrame]:

@@ -16,7 +16,7 @@ from aiohttp import WSCloseCode, web
 
 from bowstring.core.errors import ConfigError
 from bowstring.local_exchange.connection import Connection
-from bowstring.local_exchange.exchange_info import derive_instruments
+from bowstring.local_exchange.instruments import derive_instruments
 from bowstring.local_exchange.playback import FullSpeed, Paced, Playback
 from bowstring.local_exchange.recording import Recording
 from bowstring.local_exchange.rest import Rest

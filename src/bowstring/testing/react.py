@@ -1,24 +1,67 @@
-"""`react`: what a strategy does on some events, without a loop, a mock or an exchange."""
+"""`react`: what a strategy does on some events, without an engine, a mock or an exchange."""
 
 from collections.abc import Sequence
 
-from bowstring.core.clock import Clock
+from msgspec.structs import replace
+
 from bowstring.core.components import Executor, Strategy, on
-from bowstring.core.errors import BowstringError
-from bowstring.core.messages import Action, ComponentFailed, Event
+from bowstring.core.messages import Action, Addressed, ComponentFailed, Event
 from bowstring.core.queue import EventQueue
 from bowstring.core.routing import Wiring, give_names
-from bowstring.testing.simulation import SimulatedClock, simulate
+from bowstring.testing.simulation import SimulatedClock, simulate, simulated_clock
 
 
-class StrategyFailed(BowstringError, AssertionError):
-    """The strategy under test raised, or returned what cannot be published."""
+class StrategyFailed(AssertionError):
+    """The strategy under test raised, or returned what cannot be published: in a bot it would be halted."""
 
 
 def react(strategy: Strategy, *events: Event) -> Sequence[Action]:
-    """Give the events to the strategy, in order, and return all actions it publishes, stamped, in order.
+    """Give the events to the strategy in order, and return the actions that it published, in order.
 
-    It uses the engine's own dispatch code under virtual time, so a strategy under test behaves as in the bot: filters,
-    addressing, ``self.orders`` and all. Client order ids count from 1. No time passes between two calls but what async
-    handlers wait for. Raises `StrategyFailed` when the strategy would be halted.
+    This is the engine's own dispatch code, so filters, addressing and ``self.orders`` work as in the bot; async
+    handlers run to their end, in virtual time. Events are copied, and addressed ones without an addressee are for this
+    strategy. Client order ids count from 1. Raises `StrategyFailed` when a bot would halt the strategy.
     """
+    return simulate(_react(strategy, events))
+
+
+async def _react(strategy: Strategy, events: Sequence[Event]) -> Sequence[Action]:
+    capture = _Capture()
+    give_names([strategy, capture])
+    strategy.clock = clock = _CountingClock(simulated_clock().monotonic_ns, seed=0)
+    queue = EventQueue(Wiring([], [capture], [strategy]), clock=clock)
+    for event in events:
+        queue.publish(_copy(event, strategy.name))
+        await queue.idle()
+    if capture.failure is not None:
+        raise StrategyFailed(capture.failure)
+    return capture.actions
+
+
+def _copy(event: Event, strategy: str) -> Event:
+    if isinstance(event, Addressed) and not event.strategy:
+        return replace(event, seq=0, strategy=strategy)
+    return replace(event, seq=0)
+
+
+class _Capture(Executor):
+    """Carries out every action by keeping it."""
+
+    def __init__(self) -> None:
+        self.actions: list[Action] = []
+        self.failure: str | None = None
+
+    @on(Action)
+    def keep(self, action: Action) -> None:
+        self.actions.append(action)
+
+    @on(ComponentFailed)
+    def note(self, failed: ComponentFailed) -> None:
+        self.failure = self.failure or failed.reason
+
+
+class _CountingClock(SimulatedClock):
+    """Ids without a prefix: 1, 2, 3."""
+
+    def new_prefix(self) -> str:
+        return ""

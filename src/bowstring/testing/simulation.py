@@ -10,7 +10,7 @@ such a set. Give it tasks, which here have an order.
 import asyncio
 import random
 from asyncio.base_events import BaseEventLoop
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from itertools import count
 from threading import Thread
 from typing import Any, NoReturn, TypeVar
@@ -69,13 +69,13 @@ class SimulatedLoop(BaseEventLoop):
         """A future that has its place in any set."""
         return _Future(self, serial=next(self._serials))
 
-    def create_task(self, coro: Coroutine[Any, Any, T], **options: Any) -> "asyncio.Task[T]":
+    def create_task(self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], **options: Any) -> "asyncio.Task[T]":
         """A task that has its place in any set, and a name that is the same in each run."""
         return _Task(coro, loop=self, serial=next(self._serials), **options)
 
     call_soon_threadsafe = BaseEventLoop.call_soon
 
-    def run_in_executor(self, *_: object) -> NoReturn:
+    def run_in_executor(self, executor: object, func: object, *args: object) -> NoReturn:
         """Refuse: an executor has threads."""
         raise RuntimeError("a simulation has no threads, and so no executor")
 
@@ -97,18 +97,19 @@ def simulate(main: Coroutine[Any, Any, T], *, seed: int = 0) -> T:
     raised or a task's error was never looked at. Each names the seed.
     """
     loop = SimulatedLoop(seed=seed)
-    errors: list[BaseException] = []
+    note = f"in the simulation with seed {seed}"
     try:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
             result = runner.run(main)
     except BaseException as error:
-        error.add_note(f"in the simulation with seed {seed}")
+        error.add_note(note)
         if not loop.failures:
             raise
-        errors.append(error)
-    if loop.failures:
-        raise BaseExceptionGroup(f"in the simulation with seed {seed}", [*errors, *loop.failures])
-    return result
+        loop.failures.insert(0, error)
+    else:
+        if not loop.failures:
+            return result
+    raise BaseExceptionGroup(note, loop.failures)
 
 
 def simulated_clock() -> SimulatedClock:
@@ -131,11 +132,11 @@ class _Future(asyncio.Future[Any]):
 
 
 class _Task(asyncio.Task[T]):
-    """Hashed like `_Future`; asyncio's own names count on over all loops of the process."""
+    """Hashed like `_Future`, and named by its number too: asyncio counts on over all loops of the process."""
 
-    def __init__(self, coro: Coroutine[Any, Any, T], *, serial: int, name: object = None, **options: Any) -> None:
+    def __init__(self, coro: Any, *, serial: int, name: str | None = None, **options: Any) -> None:
         self._serial = serial
-        super().__init__(coro, name=f"Task-{serial}" if name is None else name, **options)
+        super().__init__(coro, name=name or f"Task-{serial}", **options)
 
     def __hash__(self) -> int:
         return self._serial

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import logging
+import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
@@ -258,6 +259,8 @@ def collect(symbols: list[str]) -> BinanceStream:
         (lambda: collect([]), "a collector needs at least one symbol"),
         (lambda: collect(["BTCUSDT"]), "'BTCUSDT' is no spot symbol"),
         (lambda: collect([f"C{number}/U" for number in range(1025)]), "1025 streams exceed one connection"),
+        (lambda: Binance("paper").quotes("A/B", stale_after_s=0), "bookTicker stale after 0 s: give seconds above 0"),
+        (lambda: Binance("paper").trades("A/B", stale_after_s=math.inf), "trade stale after inf s"),
         (lambda: collect([f"COIN{number}/USDT" for number in range(500)]), "500 streams exceed one connection"),
     ],
 )

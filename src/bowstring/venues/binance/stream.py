@@ -1,6 +1,7 @@
 """Binance Spot's market data: one websocket of combined streams, any mix of kinds and symbols."""
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -65,6 +66,7 @@ class BinanceStream(Collector):
         for symbols in self._subscriptions.values():
             listing.want(symbols)
         self._check_size()
+        self._check_budgets()
 
     async def run(self, emit: Emit) -> None:
         """Raises `Disconnected`, and what `Listing.instruments` raises."""
@@ -143,6 +145,11 @@ class BinanceStream(Collector):
                 f"{self._venue}: {len(names)} streams exceed one connection, which takes {MAX_STREAMS} "
                 f"and a URL of {MAX_URL} characters: split them over several collectors"
             )
+
+    def _check_budgets(self) -> None:
+        for kind, budget_s in self._stale_after_s.items():
+            if not 0 < budget_s < math.inf:
+                raise ConfigError(f"{self._venue}: {kind} stale after {budget_s} s: give seconds above 0, or None")
 
 
 def _ask_for_subscriptions(websocket: WebSocket) -> None:

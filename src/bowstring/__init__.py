@@ -1,0 +1,76 @@
+"""bowstring: live trading bots from collectors, strategies, guards and executors around one event queue."""
+
+from bowstring.collectors.timer import Elapsed, Every
+from bowstring.core.components import Collector, Emit, Executor, Guard, on
+from bowstring.core.engine import Engine
+from bowstring.core.maps import CollectorMap, ExecutorMap
+from bowstring.core.messages import (
+    Action,
+    ActionFailed,
+    ActionRefused,
+    Actions,
+    CollectorDown,
+    CollectorUp,
+    ComponentFailed,
+    Event,
+    Events,
+    Lagged,
+)
+from bowstring.core.run import run
+from bowstring.core.timers import WakeMe, Woke
+from bowstring.market.events import Quote, StreamStale, Trade
+from bowstring.market.instrument import Instrument
+from bowstring.trading.executor import OrderExecutor
+from bowstring.trading.guards import MaxNotional, MaxPosition, OrderRate
+from bowstring.trading.messages import (
+    Balance,
+    CancelOrder,
+    Fill,
+    OrderUpdate,
+    PlaceOrder,
+    Position,
+    ReplaceOrder,
+)
+from bowstring.trading.strategy import Strategy
+
+__all__ = [
+    "Action",
+    "ActionFailed",
+    "ActionRefused",
+    "Actions",
+    "Balance",
+    "CancelOrder",
+    "Collector",
+    "CollectorDown",
+    "CollectorMap",
+    "CollectorUp",
+    "ComponentFailed",
+    "Elapsed",
+    "Emit",
+    "Engine",
+    "Event",
+    "Events",
+    "Every",
+    "Executor",
+    "ExecutorMap",
+    "Fill",
+    "Guard",
+    "Instrument",
+    "Lagged",
+    "MaxNotional",
+    "MaxPosition",
+    "OrderExecutor",
+    "OrderRate",
+    "OrderUpdate",
+    "PlaceOrder",
+    "Position",
+    "Quote",
+    "ReplaceOrder",
+    "Strategy",
+    "StreamStale",
+    "Trade",
+    "WakeMe",
+    "Woke",
+    "on",
+    "run",
+]
