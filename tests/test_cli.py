@@ -144,7 +144,7 @@ def test_play_refuses_an_unreadable_file(recorded: Path, capsys: pytest.CaptureF
         (["play", "x", "--speed", "0"], "'0' is neither a positive number nor max"),
         (["play", "x", "--speed", "nan"], "'nan' is neither a positive number nor max"),
         (["play", "x", "--port", "65536"], "65536 is not in the range 0<=x<=65535"),
-        (["play", "--generate", "BTCUSDT", "--rate", "0"], "0.0 is not in the range x>0"),
+        (["play", "--generate", "BTCUSDT", "--rate", "nan"], "rate nan is no positive number of frames a second"),
         (["play", "--generate", "NOSUCH"], "no market is known for 'NOSUCH'; those are BTCUSDT"),
     ],
 )

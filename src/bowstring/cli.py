@@ -33,7 +33,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--generate", metavar="SYMBOLS", help="Serve a generated feed instead, such as BTCUSDT,ETHUSDT.")
-@click.option("--rate", default=200.0, type=click.FloatRange(0, min_open=True), help="Generated frames a second.")
+@click.option("--rate", default=200.0, help="Generated frames a second.")
 @click.option("--seed", default=1, help="The generated feed's seed.")
 @click.option("--host", default="127.0.0.1", help="The address to listen on.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="0, the default, takes a free one.")
@@ -55,6 +55,8 @@ def play(
     """Serve a recording, or a generated feed, as if it were Binance.
 
     FILE is a .ws. file, the stem of several, or a folder with one recording; its REST replies are found beside it.
+    The first line of output tells the addresses. At a pace, time starts with the first subscription, and who comes
+    later misses what was before; at --speed max every client gets everything.
     """
     if (file is None) == (generate is None):
         raise click.UsageError("play needs either a FILE or --generate SYMBOLS")

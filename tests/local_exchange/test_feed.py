@@ -201,6 +201,18 @@ def test_a_symbol_without_a_market_is_refused_with_those_there_are() -> None:
         generate(["BTCUSDT", "NOSUCH"], seed=1, rate_hz=1)
 
 
+@pytest.mark.parametrize("rate_hz", [0, -1, float("inf"), float("nan")])
+def test_a_rate_must_be_a_positive_number(rate_hz: float) -> None:
+    with pytest.raises(ConfigError, match="is no positive number of frames a second"):
+        live(["BTCUSDT"], seed=1, rate_hz=rate_hz)
+
+
+def test_a_symbol_named_twice_is_one() -> None:
+    twice, once = (generate(symbols, seed=1, rate_hz=9) for symbols in (["ETHBTC", "ETHBTC"], ["ETHBTC"]))
+
+    assert list(islice(twice, 50)) == list(islice(once, 50))
+
+
 def test_a_live_feed_has_the_times_of_now_and_knows_its_instruments() -> None:
     feed = live(["ETHBTC"], seed=1, rate_hz=10)
     earlier, later = (next(feed.frames()) for _ in range(2))

@@ -43,6 +43,6 @@ async def clock() -> SteppedLoop:
 async def unhandled() -> AsyncIterator[None]:
     """Fail a test that leaves something to the loop's exception handler."""
     contexts: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: contexts.append(context))
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: contexts.append(context))
     yield
     assert contexts == []

@@ -6,7 +6,7 @@ import hashlib
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -42,18 +42,25 @@ class Peer:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
-        self.request = b""
 
     async def upgrade(self, *, tail: bytes = b"") -> None:
         """Accept the connection; ``tail`` is sent in the same segment."""
-        self.request = await self._reader.readuntil(b"\r\n\r\n")
-        self.write(switching_protocols(self.request) + tail)
+        self.write(switching_protocols(await self.read_request()) + tail)
+
+    async def read_request(self) -> bytes:
+        return await self._reader.readuntil(b"\r\n\r\n")
+
+    async def read_some(self) -> bytes:
+        return await self._reader.read(2**16)
 
     def write(self, data: bytes) -> None:
         self._writer.write(data)
 
     async def flushed(self) -> None:
         await self._writer.drain()
+
+    def write_end(self) -> None:
+        self._writer.write_eof()
 
     async def read_frame(self) -> tuple[int, bytes]:
         """The next frame of the client: its opcode and its payload, unmasked."""
@@ -89,8 +96,8 @@ class Peer:
 
 
 @asynccontextmanager
-async def bare_peer() -> AsyncIterator[tuple[str, asyncio.Future[socket.socket]]]:
-    """The URL of a server that accepts one connection, and that connection's socket, for tests that run no other task."""
+async def bare_peer() -> AsyncGenerator[tuple[str, asyncio.Future[socket.socket]]]:
+    """The URL of a server that accepts one connection, and the future of its socket, which runs no code of its own."""
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
@@ -110,7 +117,7 @@ Script = Callable[[Peer], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+async def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> AsyncGenerator[str]:
     """A server on loopback that runs the script for each connection, and its URL. A script's error fails the test."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -6,8 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bowstring.core.errors import Disconnected
-from bowstring.net import frames
+from bowstring.net.frames import FrameListener
 from bowstring.net.websocket import connect
+from tests.net.conftest import SteppedLoop
 from tests.net.peer import (
     BINARY,
     CLOSE,
@@ -232,14 +233,11 @@ async def test_what_on_message_raises_is_counted_and_the_connection_lives_on(cap
     ], "each type once"
 
 
-async def test_a_failure_is_logged_again_after_a_minute(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = 0.0
-    listener = frames.FrameListener(print, name="Feed", max_message_bytes=LIMIT, pong_answers=True)
-    monkeypatch.setattr(listener, "_time", lambda: now)
+async def test_a_failure_is_logged_again_after_a_minute(caplog: pytest.LogCaptureFixture, clock: SteppedLoop) -> None:
+    listener = FrameListener(print, name="Feed", max_message_bytes=LIMIT, pong_answers=True)
 
-    for now in (0.0, 59.0, 60.0, 61.0):
+    for seconds in (1, 59, 1, 59):
         listener.failed(ValueError())
+        await clock.step(seconds)
 
     assert [record.getMessage()[:15] for record in caplog.records] == ["Feed: failure 1", "Feed: failure 3"]

@@ -166,13 +166,13 @@ class ActionQueue:
         if task.done():
             self._outcome(worker, action, task)
             return
-        worker.tasks.add(task)
+        worker.tasks[task] = None
         worker.settle()
         task.add_done_callback(partial(self._events.turn, self._complete, worker, action))
 
     def _complete(self, worker: Worker, action: Action, task: "asyncio.Future[object]") -> None:
         """Take the outcome of an action that took time, and begin those that waited for it."""
-        worker.tasks.discard(task)
+        worker.tasks.pop(task, None)
         self._outcome(worker, action, task, fresh=True)
         while worker.waiting and len(worker.tasks) < worker.executor.max_in_flight:
             waiting, call = worker.waiting.popleft()

@@ -5,27 +5,28 @@ that this process has imported, the user's own included.
 """
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from bowstring.core.errors import BadMessage, PublishError, WiringError
-from bowstring.core.messages import Action, Event
+from bowstring.core.messages import Message
 
-M = TypeVar("M", bound=Event | Action)
+M = TypeVar("M", bound=Message)
+Tag = str | int | None
 
 
-class _Tag(msgspec.Struct):
-    event_type: str | int | None = None
-    action_type: str | int | None = None
+class _Tags(msgspec.Struct):
+    event_type: Tag = None
+    action_type: Tag = None
 
 
 _encoder = msgspec.msgpack.Encoder()
-_tags = msgspec.msgpack.Decoder(_Tag)
-_decoders: dict[tuple[type, str | int | None], msgspec.msgpack.Decoder[Event | Action]] = {}
+_tags = msgspec.msgpack.Decoder(_Tags)
+_decoders: dict[tuple[type[Message], Tag], msgspec.msgpack.Decoder[Any]] = {}
 
 
-def encode(message: Event | Action) -> bytes:
+def encode(message: Message) -> bytes:
     """The message with its envelope. Raises `PublishError` when a field holds what msgpack has no form for."""
     try:
         return _encoder.encode(message)
@@ -34,38 +35,38 @@ def encode(message: Event | Action) -> bytes:
 
 
 def decode(data: bytes, kind: type[M]) -> M:
-    """The message in the bytes, of the class below ``kind`` (`Event`, `Action` or a part of them) that it names.
+    """The message in the bytes, of the class that it names: ``kind`` (`Event`, `Action`) or one below.
 
     Raises `BadMessage` for other bytes, and `WiringError` when two classes go by that name.
     """
+    name = kind.__name__
     try:
-        tag = _tags.decode(data)
-        decoder = _decoder(kind, tag.event_type or tag.action_type)
-        message = decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadMessage(f"no {kind.__name__}: {error}") from error
-    assert isinstance(message, kind)
-    return message
+        tags = _tags.decode(data)
+        tag = tags.event_type or tags.action_type
+        name = f"{name} {tag}"
+        return _decoder(kind, tag).decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise BadMessage(f"{name}: {error}") from error
 
 
-def _decoder(kind: type[Event | Action], tag: str | int | None) -> msgspec.msgpack.Decoder[Event | Action]:
+def _decoder(kind: type[M], tag: Tag) -> "msgspec.msgpack.Decoder[M]":
     decoder = _decoders.get((kind, tag))
     if decoder is None:
         decoder = _decoders[kind, tag] = msgspec.msgpack.Decoder(_find(kind, tag))
     return decoder
 
 
-def _find(kind: type[Event | Action], tag: str | int | None) -> type[Event | Action]:
-    found = sorted({cls for cls in _below(kind) if cls.__struct_config__.tag == tag}, key=_full_name)
+def _find(kind: type[M], tag: Tag) -> type[M]:
+    found = {_full_name(cls): cls for cls in _below(kind) if tag and cls.__struct_config__.tag == tag}
     if not found:
-        raise BadMessage(f"no {kind.__name__} class goes by {tag!r} here: import the module that defines it")
+        raise BadMessage(f"no {kind.__name__} goes by {tag!r} here: import the module that defines it")
     if len(found) > 1:
-        names = " and ".join(_full_name(cls) for cls in found)
+        names = " and ".join(sorted(found))
         raise WiringError(f'{names} both go by {tag!r}: give one a name of its own, class ...(..., tag="...")')
-    return found[0]
+    return found.popitem()[1]
 
 
-def _below(kind: type[Event | Action]) -> Iterator[type[Event | Action]]:
+def _below(kind: type[M]) -> Iterator[type[M]]:
     yield kind
     for cls in kind.__subclasses__():
         yield from _below(cls)

@@ -117,7 +117,7 @@ class Worker:
         self.admits = type(executor).admit is not Executor.admit
         self.name = executor.name
         self.full = executor.max_in_flight < 1
-        self.tasks: set[asyncio.Future[object]] = set()
+        self.tasks: dict[asyncio.Future[object], None] = {}  # no set: they are cancelled in order
         self.waiting: deque[tuple[Action, Call]] = deque()
         self.ages = [0] * BUCKETS
         self.undelivered = 0

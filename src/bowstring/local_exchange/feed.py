@@ -7,6 +7,7 @@ displayed there, and the next quote shows what is left, or the next level when n
 The same seed gives the same bytes, but for the times, which begin at ``start_ns``.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import takewhile
@@ -66,10 +67,12 @@ def generate(
 ) -> Iterator[RecordedFrame]:
     """Frames at ``rate_hz`` on average over all ``symbols`` (keys of `MARKETS`), lazily; endless without ``seconds``.
 
-    Raises `ConfigError` for a symbol that has no market here.
+    Raises `ConfigError` for a symbol that has no market here, and for a rate that is no positive number.
     """
+    if not 0 < rate_hz < math.inf:
+        raise ConfigError(f"rate {rate_hz} is no positive number of frames a second")
     random = Random(seed)
-    books = [_Book(_known(symbol), random=random) for symbol in symbols]
+    books = [_Book(_known(symbol), random=random) for symbol in dict.fromkeys(symbols)]
     frames = _frames(books, random=random, rate_hz=rate_hz, start_ns=start_ns)
     if seconds is None:
         return frames
@@ -78,10 +81,11 @@ def generate(
 
 
 def live(symbols: Sequence[str], *, seed: int, rate_hz: float) -> Recording:
-    """An endless feed whose times are those of now when a pass over it begins."""
+    """An endless feed whose times are those of now when a pass over it begins. Raises as `generate` does."""
+    generate(symbols, seed=seed, rate_hz=rate_hz)  # what is wrong is told now, not when somebody subscribes
     return Recording(
         frames=lambda: generate(symbols, seed=seed, rate_hz=rate_hz, start_ns=time_ns()),
-        instruments=tuple(_known(symbol).instrument for symbol in symbols),
+        instruments=tuple(_known(symbol).instrument for symbol in dict.fromkeys(symbols)),
     )
 
 
@@ -135,22 +139,11 @@ class _Book:
     def trade(self, time: int) -> list[RecordedFrame]:
         """A taker hits the touch, the thinner side more often; returns its trades, their sum, and the new quote."""
         sells = self._random.random() * (self._bid_size + self._ask_size) < self._ask_size
-        ticks, displayed = (self._bid, self._bid_size) if sells else (self._ask, self._ask_size)
+        price, displayed = (self._bid, self._bid_size) if sells else (self._ask, self._ask_size)
         lots = min(displayed, 1 + self._size() // 4)
-        price, ms = _number(ticks * self._tick), time // 1_000_000
-        head = f'"E":{ms},"s":"{self._symbol}"'
-        tail = f'"T":{ms},"m":{"true" if sells else "false"},"M":true}}'
-        first, frames = self._trade_id + 1, list[RecordedFrame]()
-        for fill in self._split(lots):
-            self._trade_id += 1
-            deal = f'"t":{self._trade_id},"p":"{price}","q":"{_number(fill * self._lot)}"'
-            frames.append(self._frame(time, "trade", f'{{"e":"trade",{head},{deal},{tail}'))
-        self._aggregate_id += 1
-        deal = f'"a":{self._aggregate_id},"p":"{price}","q":"{_number(lots * self._lot)}"'
-        span = f'"f":{first},"l":{self._trade_id}'
-        frames.append(self._frame(time, "aggTrade", f'{{"e":"aggTrade",{head},{deal},{span},{tail}'))
+        prints = self._print(time, price=price, lots=lots, sells=sells)
         self._take(lots, sells=sells)
-        return [*frames, self.quote(time)]
+        return [*prints, self.quote(time)]
 
     def quote(self, time: int) -> RecordedFrame:
         self._update_id += self._random.randrange(1, 6)
@@ -189,6 +182,19 @@ class _Book:
             fills.append(self._random.randint(1, lots))
             lots -= fills[-1]
         return [*fills, lots] if lots else fills
+
+    def _print(self, time: int, *, price: int, lots: int, sells: bool) -> list[RecordedFrame]:
+        ms, cost = time // 1_000_000, f'"p":"{_number(price * self._tick)}"'
+        head = f'"E":{ms},"s":"{self._symbol}"'
+        tail = f'"T":{ms},"m":{"true" if sells else "false"},"M":true'
+        first, frames = self._trade_id + 1, list[RecordedFrame]()
+        for fill in self._split(lots):
+            self._trade_id += 1
+            deal = f'"t":{self._trade_id},{cost},"q":"{_number(fill * self._lot)}"'
+            frames.append(self._frame(time, "trade", f'{{"e":"trade",{head},{deal},{tail}}}'))
+        self._aggregate_id += 1
+        deal = f'"a":{self._aggregate_id},{cost},"q":"{_number(lots * self._lot)}","f":{first},"l":{self._trade_id}'
+        return [*frames, self._frame(time, "aggTrade", f'{{"e":"aggTrade",{head},{deal},{tail}}}')]
 
     def _frame(self, time: int, kind: str, payload: str) -> RecordedFrame:
         stream = f"{self._stream}@{kind}"

@@ -1,7 +1,8 @@
 """Serves a recording as if it were Binance: websocket streams and public REST on one port.
 
 What a real server does is done: raw and combined addresses, control messages, pings, limits, close codes, error
-bodies. What differs: the ``timeUnit`` of frames is the recorded one, and nothing is signed or traded.
+bodies. What differs: times are in the recorded unit whatever is asked for, request weight is counted but not limited,
+no connection is closed after 24 hours, and nothing is signed or traded.
 """
 
 import asyncio
@@ -50,16 +51,7 @@ class PlayServer:
 
     async def __aenter__(self) -> Self:
         self._playback = self._new_playback()
-        app = web.Application()
-        app.add_routes(
-            [
-                web.get("/ws", self._raw),
-                web.get("/ws/{streams:.*}", self._raw),
-                web.get("/stream", self._combined),
-                web.get("/{path:.*}", self._answer),
-            ]
-        )
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        self._runner = web.AppRunner(self._routes(), access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self.host, self.port).start()
@@ -82,10 +74,18 @@ class PlayServer:
         await asyncio.gather(*(connection.close(code=code) for connection in self._connections))
 
     async def played(self) -> None:
-        """Wait until the recording has been played to its end and every client was sent it."""
+        """Wait until the recording has been played to its end, and those who are connected then have been sent it."""
         await asyncio.shield(self._clock)
-        while deliveries := [c.delivery for c in self._connections if c.delivery and not c.delivery.done()]:
+        if deliveries := [connection.delivery for connection in self._connections if connection.delivery]:
             await asyncio.wait(deliveries)
+
+    def _routes(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/ws", self._raw)
+        app.router.add_get("/ws/{streams:.*}", self._raw)
+        app.router.add_get("/stream", self._combined)
+        app.router.add_get("/{path:.*}", self._answer)
+        return app
 
     def _new_playback(self) -> Playback:
         if math.isinf(self._speed):

@@ -1,8 +1,9 @@
 """The pace of a recording: which frame is due when, for any number of readers, without sockets.
 
-Two ways to play, behind the same names. `Paced` is like a real exchange: one clock, started by the first
-reader; who comes later misses what was before, and who falls behind by more than `BACKLOG` frames is dropped.
-`FullSpeed` is for tests and measurements: each reader gets every frame from the first one on, as fast as it reads.
+Two ways to play, behind the same names. `Paced` is like a real exchange: one clock for all, started by the first
+reader; who comes later misses what was before, and who falls behind by more than `BACKLOG` frames is told so and gets
+no more. `FullSpeed` is for tests and measurements: each reader gets every frame from the first one on, as fast as it
+reads.
 """
 
 import asyncio
@@ -10,14 +11,13 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
-from bowstring.core.errors import BowstringError
 from bowstring.local_exchange.recording import RecordedFrame, Recording
 
 BACKLOG = 10_000  # frames: 30 s of a busy connection, about 4 MB
 _FRAMES_IN_A_ROW = 64  # then other tasks have their turn
 
 
-class TooSlow(BowstringError):
+class TooSlow(Exception):
     """A reader fell behind the playback by more than `BACKLOG` frames."""
 
 

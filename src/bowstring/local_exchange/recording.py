@@ -13,6 +13,7 @@ anew, so a recording may be larger than memory. Numbers, spaces and the order of
 import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator
+from glob import escape
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
@@ -24,9 +25,9 @@ from bowstring.core.errors import ConfigError
 from bowstring.market.instrument import Instrument
 
 _TIME = rb"(\d+(?:\.\d+)?)"
-_CONNECTED = re.compile(rb"(wss?://\S+) <-> " + _TIME)
+_CONNECTED = re.compile(rb"(wss?://[!-~]+) <-> " + _TIME)
 _FRAME = re.compile(_TIME + rb": (.+)", re.DOTALL)
-_REPLY = re.compile(rb"(https?://\S+) -> " + _TIME + rb": (.+)", re.DOTALL)
+_REPLY = re.compile(rb"(https?://[!-~]+) -> " + _TIME + rb": (.+)", re.DOTALL)
 
 
 class RecordedFrame(Struct, frozen=True, kw_only=True):
@@ -49,8 +50,8 @@ class RecordedReply(Struct, frozen=True, kw_only=True):
 class Recording(Struct, frozen=True, kw_only=True):
     """What can be played. ``frames()`` starts a new pass over all frames, in the order of their times.
 
-    ``instruments`` are those in it, none where they are not known but by its messages. ``futures``: it is traffic of
-    Binance USD-M futures, else of Binance Spot.
+    ``instruments`` are those that it shows; empty where only its messages tell. ``futures``: it is traffic of Binance
+    USD-M futures, else of Binance Spot.
     """
 
     frames: Callable[[], Iterator[RecordedFrame]]
@@ -67,7 +68,7 @@ def open_recording(file: Path) -> Recording:
     a pass gets there.
     """
     stem, connections = _files(file)
-    replies = tuple(chain.from_iterable(map(_read_replies, sorted(stem.parent.glob(f"{stem.name}.http.*")))))
+    replies = tuple(chain.from_iterable(map(_read_replies, _parts(stem, kind="http"))))
     recording = Recording(
         frames=lambda: heapq.merge(*map(_read_frames, connections), key=attrgetter("time_ns")),
         replies=replies,
@@ -102,10 +103,14 @@ def _files(file: Path) -> tuple[Path, list[Path]]:
         if len(stems) > 1:
             raise ConfigError(f"{file}: holds several recordings, name one: {', '.join(stems)}")
         file = file.joinpath(*stems)
-    connections = sorted(file.parent.glob(f"{file.name}.ws.*"))
+    connections = _parts(file, kind="ws")
     if not connections:
         raise ConfigError(f"{file}: no such recording; expected a file named {file.name}.ws.1.0")
     return file, connections
+
+
+def _parts(stem: Path, *, kind: str) -> list[Path]:
+    return sorted(stem.parent.glob(f"{escape(stem.name)}.{kind}.*"))
 
 
 def _opened(file: Path) -> str:

@@ -92,7 +92,7 @@ def _parse(text: str) -> dict[str, object]:
 
 
 def _id(request: dict[str, object]) -> object:
-    match request.get("id", ""):
+    match request.get("id", ""):  # without an id it is refused, as with an empty one
         case None:
             return None
         case int() as number if not isinstance(number, bool) and -(2**63) <= number < 2**63:

@@ -1,8 +1,9 @@
 """The `Strategy` that bot authors subclass: it knows its own open orders and the instruments."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from msgspec.structs import force_setattr
 
@@ -25,17 +26,17 @@ class Strategy(CoreStrategy):
 
     built_in: ClassVar[frozenset[str]] = frozenset({"keep_instrument", "keep_order"})
 
-    _orders: dict[str, Order]
-    _instruments: dict[str, Instrument]
-    _prefix: str = ""
-    _placed: int = 0
+    # Two underscores: a subclass may have names of its own for such things.
+    __prefix: str = ""
+    __placed: int = 0
 
-    def __new__(cls, *_args: object, **_kwargs: object) -> Self:
-        """Give every instance its books, so that a subclass need not call ``super().__init__()``."""
-        self = super().__new__(cls)
-        self._orders = {}
-        self._instruments = {}
-        return self
+    @cached_property
+    def __orders(self) -> dict[str, Order]:  # made when first used: a subclass need not call super().__init__()
+        return {}
+
+    @cached_property
+    def __instruments(self) -> dict[str, Instrument]:
+        return {}
 
     @property
     def orders(self) -> Mapping[str, Order]:
@@ -43,57 +44,57 @@ class Strategy(CoreStrategy):
 
         An order is in it from the moment its action is published, and up to date before each handler runs.
         """
-        return MappingProxyType(self._orders)
+        return MappingProxyType(self.__orders)
 
     def instrument(self, symbol: str) -> Instrument:
         """The symbol's tick size, lot size and limits. Raises `UnknownInstrument` until they were told."""
         try:
-            return self._instruments[symbol]
+            return self.__instruments[symbol]
         except KeyError:
-            known = ", ".join(sorted(self._instruments)) or "none"
+            known = ", ".join(sorted(self.__instruments)) or "none"
             raise UnknownInstrument(f"{symbol} is not listed by any executor's venue; known: {known}") from None
 
     def publishing(self, action: Action) -> None:
         """Number a new order and note it as pending; say where the order to be cancelled or replaced is."""
         if isinstance(action, PlaceOrder):
-            self._number(action, "client_order_id")
-            self._note(action, client_order_id=action.client_order_id, side=action.side)
+            self.__number(action, "client_order_id")
+            self.__note(action, client_order_id=action.client_order_id, side=action.side)
         elif isinstance(action, ReplaceOrder | CancelOrder):
-            order = self._orders.get(action.client_order_id)
+            order = self.__orders.get(action.client_order_id)
             if order is None:
                 return  # it has ended meanwhile, or never was: the executor says so
             force_setattr(action, "symbol", order.symbol)
             force_setattr(action, "venue", order.venue)
             if isinstance(action, ReplaceOrder):
                 force_setattr(action, "side", order.side)
-                self._number(action, "new_client_order_id")
-                self._note(action, client_order_id=action.new_client_order_id, side=order.side)
+                self.__number(action, "new_client_order_id")
+                self.__note(action, client_order_id=action.new_client_order_id, side=order.side)
 
     @on(InstrumentListed)
     def keep_instrument(self, listed: InstrumentListed) -> None:
         """Note what can be traded."""
-        self._instruments[listed.symbol] = listed.instrument
+        self.__instruments[listed.symbol] = listed.instrument
 
     @on(OrderUpdate)
     def keep_order(self, update: OrderUpdate) -> None:
         """Keep ``orders`` true."""
         order = Order(**{field: getattr(update, field) for field in Order.__struct_fields__})
         if order.is_final:
-            self._orders.pop(order.client_order_id, None)
+            self.__orders.pop(order.client_order_id, None)
         else:
-            self._orders[order.client_order_id] = order
+            self.__orders[order.client_order_id] = order
 
-    def _number(self, action: NewOrder, field: str) -> None:
+    def __number(self, action: NewOrder, field: str) -> None:
         if getattr(action, field):
             return
-        self._prefix = self._prefix or self.clock.new_prefix()
-        self._placed += 1
-        force_setattr(action, field, f"{self._prefix}{self._placed}")
+        self.__prefix = self.__prefix or self.clock.new_prefix()
+        self.__placed += 1
+        force_setattr(action, field, f"{self.__prefix}{self.__placed}")
 
-    def _note(self, action: NewOrder, *, client_order_id: str, side: Side) -> None:
-        if client_order_id in self._orders:
+    def __note(self, action: NewOrder, *, client_order_id: str, side: Side) -> None:
+        if client_order_id in self.__orders:
             raise PublishError(f"client order id {client_order_id} is taken by an open order: leave it to be numbered")
-        self._orders[client_order_id] = Order(
+        self.__orders[client_order_id] = Order(
             strategy=action.strategy,
             venue=action.venue,
             symbol=action.symbol,

@@ -13,7 +13,7 @@ from bowstring.trading.executor import Policy
 from bowstring.trading.paper.gateway import PaperGateway
 from bowstring.venues.binance.client import RestClient
 from bowstring.venues.binance.listing import Listing
-from bowstring.venues.binance.paper import PaperExecutor
+from bowstring.trading.paper.executor import PaperExecutor
 from bowstring.venues.binance.stream import BinanceStream
 
 Mode = Literal["paper", "local", "testnet", "live"]

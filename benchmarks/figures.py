@@ -1,0 +1,134 @@
+"""What all benchmarks share: runs that alternate, medians over them, and a table with each target beside its figure.
+
+Standard library only: the scripts in `benchmarks.peers` run in environments of their own.
+"""
+
+import gc
+import os
+import platform
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+Sample = dict[str, float]
+"""The figures of one run, by column."""
+
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+TESTED, OTHER = CORES[0], CORES[-1]
+"""The core of what is measured, and the core of what sends to it."""
+
+PACKAGES = ("uvloop", "msgspec", "picows", "ccxt")
+
+
+def pin(core: int) -> None:
+    """Keep this process on one core, where the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+
+
+def percentile(samples: Sequence[float], fraction: float) -> float:
+    """The value that ``fraction`` of the samples do not exceed."""
+    return sorted(samples)[min(int(fraction * len(samples)), len(samples) - 1)]
+
+
+def latency(samples_ns: Sequence[int]) -> Sample:
+    """p50 and p99 in microseconds. The first tenth is warming up, and left out."""
+    warm = samples_ns[len(samples_ns) // 10 :]
+    return {"p50 us": percentile(warm, 0.5) / 1000, "p99 us": percentile(warm, 0.99) / 1000}
+
+
+def alternate(variants: Mapping[str, Callable[[], Sample]], *, runs: int) -> dict[str, list[Sample]]:
+    """Measure A B C A B C ...: what disturbs the machine for a while disturbs all of them."""
+    samples: dict[str, list[Sample]] = {name: [] for name in variants}
+    for _ in range(runs):
+        for name, measure in variants.items():
+            gc.collect()
+            gc.freeze()  # as `bowstring.run` does: what lives already is no work for the collector
+            samples[name].append(measure())
+    return samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """One variant's figure over another's, and what it should be: ``at_most`` or ``at_least`` a number."""
+
+    column: str
+    variant: str
+    beside: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def target(self) -> str:
+        if self.at_most is not None:
+            return f"at most {self.at_most:.2f}"
+        return "" if self.at_least is None else f"at least {self.at_least:.2f}"
+
+    def met(self, ratio: float) -> bool:
+        return (self.at_most is None or ratio <= self.at_most) and (self.at_least is None or ratio >= self.at_least)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Variants side by side: the median of each figure over the runs, and their ratios."""
+
+    title: str
+    samples: Mapping[str, Sequence[Sample]]
+    ratios: Sequence[Ratio] = field(default=())
+
+    def median(self, variant: str, column: str) -> float:
+        return statistics.median(sample[column] for sample in self.samples[variant])
+
+    def lines(self) -> Iterator[str]:
+        columns = list(dict.fromkeys(column for runs in self.samples.values() for column in runs[0]))
+        width = max(map(len, self.samples))
+        yield self.title
+        yield " " * width + "".join(f"{column:>16}" for column in columns)
+        for variant, runs in self.samples.items():
+            cells = (f"{self.median(variant, column):>16,.3g}" if column in runs[0] else " " * 16 for column in columns)
+            yield variant.ljust(width) + "".join(cells)
+        for ratio in self.ratios:
+            yield "  " + self._verdict(ratio)
+
+    def as_json(self) -> dict[str, object]:
+        medians = {
+            variant: {column: self.median(variant, column) for column in runs[0]}
+            for variant, runs in self.samples.items()
+        }
+        ratios = [
+            {"column": ratio.column, "variant": ratio.variant, "beside": ratio.beside, "target": ratio.target}
+            | dict(zip(("ratio", "lowest", "highest"), self._spread(ratio), strict=True))
+            for ratio in self.ratios
+        ]
+        return {"title": self.title, "medians": medians, "ratios": ratios, "runs": dict(self.samples)}
+
+    def _verdict(self, ratio: Ratio) -> str:
+        value, lowest, highest = self._spread(ratio)
+        text = f"{ratio.column}: {ratio.variant} / {ratio.beside} = {value:.2f} ({lowest:.2f} to {highest:.2f})"
+        return f"{text}, target {ratio.target}: {'met' if ratio.met(value) else 'MISSED'}" if ratio.target else text
+
+    def _spread(self, ratio: Ratio) -> tuple[float, float, float]:
+        """The ratio of the medians, and the lowest and the highest ratio within one run."""
+        pairs = zip(self.samples[ratio.variant], self.samples[ratio.beside], strict=True)
+        single = [one[ratio.column] / other[ratio.column] for one, other in pairs]
+        value = self.median(ratio.variant, ratio.column) / self.median(ratio.beside, ratio.column)
+        return value, min(single), max(single)
+
+
+def environment() -> dict[str, str]:
+    """What the figures depend on."""
+    load = os.getloadavg()[0]
+    return {
+        "python": platform.python_version(),
+        "packages": ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
+        "cores": f"measured on core {TESTED}, fed from core {OTHER}, of {len(CORES)}",
+        "load": f"{load:.2f} when it began" + (": others were at work, so the figures are noisy" if load > 0.5 else ""),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
