@@ -16,6 +16,7 @@ from bowstring.core.messages import (
     Events,
     Lagged,
 )
+from bowstring.core.process import in_process
 from bowstring.core.run import run
 from bowstring.core.timers import WakeMe, Woke
 from bowstring.market.events import Quote, StreamStale, Trade
@@ -71,6 +72,7 @@ __all__ = [
     "Trade",
     "WakeMe",
     "Woke",
+    "in_process",
     "on",
     "run",
 ]

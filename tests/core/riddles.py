@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from threading import Lock
@@ -35,6 +35,14 @@ class Hint(Event, frozen=True, kw_only=True):
         return self.symbol
 
 
+class Rumour(Event, frozen=True, kw_only=True):
+    """Market data of which the oldest go."""
+
+    delivery: ClassVar[Delivery] = "recent"
+
+    n: int = 0
+
+
 class Verdict(Addressed, frozen=True, kw_only=True):
     """An event for one strategy, about one symbol."""
 
@@ -49,6 +57,17 @@ class Guess(Action, frozen=True, kw_only=True):
     text: str = ""
     price: Decimal = Decimal(0)
     extra: object = None
+
+
+class Seen(Action, frozen=True, kw_only=True):
+    """What a handler saw."""
+
+    event_seq: int
+    event_cause: int
+    event_received_ns: int
+    now_ns: int
+    name: str
+    pid: int
 
 
 class Guesser(Strategy):
@@ -69,16 +88,14 @@ class Guesser(Strategy):
             task = group.create_task(asyncio.sleep(0, riddle.n % 3))
         return [Guess(n=riddle.n, text="pondered") for _ in range(task.result())]
 
-    @on(Riddle)
-    async def go_on(self, riddle: Riddle) -> AsyncIterator[Guess]:
-        for part in range(riddle.n % 4):
-            await asyncio.sleep(0)
-            yield Guess(n=riddle.n, text=f"part {part}")
-
     @on(Hint)
     async def take(self, hint: Hint) -> Guess:
         await asyncio.sleep(0)
         return Guess(n=hint.n, text=f"hint {hint.symbol}")
+
+    @on(Rumour)
+    async def hear(self, rumour: Rumour) -> None:
+        await asyncio.sleep(0)
 
     @on(Lagged)
     def lag(self, lagged: Lagged) -> Guess:
@@ -92,9 +109,15 @@ class Envelope(Strategy):
     """Tells what it sees of an event's envelope, and the time."""
 
     @on(Riddle)
-    def tell(self, riddle: Riddle) -> Guess:
-        seen = (riddle.seq, riddle.cause, riddle.received_ns, self.clock.now_ns(), self.name, os.getpid())
-        return Guess(extra=seen)
+    def tell(self, riddle: Riddle) -> Seen:
+        return Seen(
+            event_seq=riddle.seq,
+            event_cause=riddle.cause,
+            event_received_ns=riddle.received_ns,
+            now_ns=self.clock.now_ns(),
+            name=self.name,
+            pid=os.getpid(),
+        )
 
 
 class Matcher(Strategy):
@@ -200,9 +223,15 @@ class Slow(Strategy):
 class Everything(Strategy):
     """Sees all events, whatever their module."""
 
+    def __init__(self) -> None:
+        self._seen: list[str] = []
+
     @on(Event)
-    def tell(self, event: Event) -> Guess:
-        return Guess(text=type(event).__name__)
+    def note(self, event: Event) -> None:
+        self._seen.append(type(event).__name__)
+
+    def stop(self) -> Iterator[Guess]:
+        yield Guess(text=" ".join(self._seen))
 
 
 class Eavesdropper(Strategy):

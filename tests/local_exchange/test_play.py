@@ -326,6 +326,14 @@ async def test_playing_is_over_when_all_is_sent() -> None:
         await asyncio.wait_for(played, DEADLINE_S)
 
 
+async def test_at_pace_the_recording_is_played_on_when_its_clients_have_left() -> None:
+    parted = [frame(0, "a@trade"), frame(0.2, "a@trade")]
+    async with playing(recording(parted), speed=1) as (server, client):
+        await client.receive("/ws/a@trade", count=1)
+
+        await asyncio.wait_for(server.played(), DEADLINE_S)
+
+
 async def test_playing_is_not_over_while_a_client_has_something_to_read() -> None:
     played_out = asyncio.Event()
 

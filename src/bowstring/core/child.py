@@ -185,5 +185,4 @@ class _Queue(EventQueue):
 
 
 def _describe(error: BaseException) -> str:
-    summary = traceback.format_exception_only(error)[-1].strip()
-    return f"{summary}\n{''.join(traceback.format_exception(error))}"
+    return f"{type(error).__name__}: {error}\n{''.join(traceback.format_exception(error))}"
