@@ -5,12 +5,48 @@ import sys
 
 import bowstring
 
-NAMES = """
-Action ActionFailed ActionRefused Actions Balance CancelOrder Collector CollectorDown CollectorMap CollectorUp
-ComponentFailed Elapsed Emit Engine Event Events Every Executor ExecutorMap Fill Guard Instrument Lagged MaxNotional
-MaxPosition OrderExecutor OrderRate OrderUpdate PlaceOrder Position Quote ReplaceOrder Strategy StreamStale Trade WakeMe
-Woke in_process on run
-""".split()
+NAMES = [
+    "Action",
+    "ActionFailed",
+    "ActionRefused",
+    "Actions",
+    "Balance",
+    "CancelOrder",
+    "Collector",
+    "CollectorDown",
+    "CollectorMap",
+    "CollectorUp",
+    "ComponentFailed",
+    "Elapsed",
+    "Emit",
+    "Engine",
+    "Event",
+    "Events",
+    "Every",
+    "Executor",
+    "ExecutorMap",
+    "Fill",
+    "Guard",
+    "Instrument",
+    "Lagged",
+    "MaxNotional",
+    "MaxPosition",
+    "OrderExecutor",
+    "OrderRate",
+    "OrderUpdate",
+    "PlaceOrder",
+    "Position",
+    "Quote",
+    "ReplaceOrder",
+    "Strategy",
+    "StreamStale",
+    "Trade",
+    "WakeMe",
+    "Woke",
+    "in_process",
+    "on",
+    "run",
+]
 EXTRAS = {"aiohttp", "click", "picows", "uvloop"}
 
 

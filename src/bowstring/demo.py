@@ -8,10 +8,11 @@ import contextlib
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from decimal import Decimal
 
 import bowstring as bs
+from bowstring.core.errors import BowstringError
 from bowstring.core.subscriber import Account
 from bowstring.trading.messages import Side
 from bowstring.venues.binance import Binance
@@ -162,11 +163,14 @@ def demo(*, seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def _feed() -> Iterator[tuple[str, str]]:
+def _feed() -> Generator[tuple[str, str], None, None]:
     """A generated feed in a process of its own: its REST and websocket URLs."""
     with subprocess.Popen([sys.executable, *FEED], stdout=subprocess.PIPE, text=True) as process:
         try:
-            _ready, rest_url, ws_url = (process.stdout.readline() if process.stdout else "").split()
+            ready, *urls = (process.stdout.readline() if process.stdout else "").split() or [""]
+            if ready != "ready":
+                raise BowstringError(f"the feed did not start: python {' '.join(FEED)}")
+            rest_url, ws_url = urls
             print(f"feed: {rest_url} {ws_url} (process {process.pid})")
             yield rest_url, ws_url
         finally:

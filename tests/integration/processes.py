@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def playing(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", str, str]]:
+def playing(*arguments: str) -> Generator[tuple["subprocess.Popen[str]", str, str], None, None]:
     """`bowstring play` with these arguments: the process, its REST and its websocket URL."""
     command = [sys.executable, "-m", "bowstring", "play", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

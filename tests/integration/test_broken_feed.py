@@ -66,9 +66,7 @@ class Sink(bs.Executor):
 
 
 async def run_until(buyer: Buyer, sink: Sink, venue: Binance, scenario: Callable[[], "asyncio.Future[None]"]) -> None:
-    engine = bs.Engine(
-        collectors=[venue.quotes("BTC/USDT", stale_after_s=0.5)], strategies=[buyer], executors=[sink]
-    )
+    engine = bs.Engine(collectors=[venue.quotes("BTC/USDT", stale_after_s=0.5)], strategies=[buyer], executors=[sink])
     running = asyncio.ensure_future(engine.run())
     await scenario()
     engine.stop()

@@ -1,4 +1,4 @@
-"""A bot on recorded traffic, from `bowstring play` to its fills, held against the raw recording by the standard library."""
+"""A bot on recorded traffic, from `bowstring play` to its fills, held against the raw recording by plain JSON."""
 
 import asyncio
 import json
@@ -50,10 +50,15 @@ class Witness(bs.Strategy):
         self.events: Counter[str] = Counter()
         self.quotes: Counter[str] = Counter()
         self.fills: list[tuple[int, bs.Fill]] = []
+        self.ended = asyncio.Event()
 
     @bs.on(bs.Event, all=True)
     def count(self, event: bs.Event) -> None:
         self.events[type(event).__name__] += 1
+
+    @bs.on(bs.CollectorDown)
+    def note_end(self, _down: bs.CollectorDown) -> None:
+        self.ended.set()  # the server closes its sockets at the end of the recording
 
     @bs.on(bs.Quote)
     def count_quote(self, quote: bs.Quote) -> None:
@@ -84,8 +89,7 @@ async def trade_on_the_recording(witness: Witness, strategies: list[bs.Strategy]
         )
         running = asyncio.ensure_future(engine.run())
         async with asyncio.timeout(30):
-            while not witness.events["CollectorDown"]:  # the server closes at the end of the recording
-                await asyncio.sleep(0.01)
+            await witness.ended.wait()
         engine.stop()
         await running
 

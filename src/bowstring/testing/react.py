@@ -1,6 +1,7 @@
 """`react`: what a strategy does on some events, without an engine, a mock or an exchange."""
 
 from collections.abc import Sequence
+from typing import TypeVar, overload
 
 from msgspec.structs import replace
 
@@ -10,19 +11,29 @@ from bowstring.core.queue import EventQueue
 from bowstring.core.routing import Wiring, give_names
 from bowstring.testing.simulation import SimulatedClock, simulate, simulated_clock
 
+A = TypeVar("A", bound=Action)
+
 
 class StrategyFailed(AssertionError):
     """The strategy under test raised, or returned what cannot be published: in a bot it would be halted."""
 
 
-def react(strategy: Strategy, *events: Event) -> Sequence[Action]:
+@overload
+def react(strategy: Strategy, *events: Event) -> Sequence[Action]: ...
+@overload
+def react(strategy: Strategy, *events: Event, expect: type[A]) -> Sequence[A]: ...
+def react(strategy: Strategy, *events: Event, expect: type[Action] = Action) -> Sequence[Action]:
     """Give the events to the strategy in order, and return the actions that it published, in order.
 
     This is the engine's own dispatch code, so filters, addressing and ``self.orders`` work as in the bot; async
     handlers run to their end, in virtual time. Events are copied, and addressed ones without an addressee are for this
-    strategy. Client order ids count from 1. Raises `StrategyFailed` when a bot would halt the strategy.
+    strategy. Client order ids count from 1. Raises `StrategyFailed` when a bot would halt the strategy, and
+    AssertionError when an action is none of the type to ``expect``.
     """
-    return simulate(_react(strategy, events))
+    actions = simulate(_react(strategy, events))
+    for action in actions:
+        assert isinstance(action, expect), f"expected {expect.__name__}s only, got {action}"
+    return actions
 
 
 async def _react(strategy: Strategy, events: Sequence[Event]) -> Sequence[Action]:

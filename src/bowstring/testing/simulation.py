@@ -3,8 +3,8 @@
 `simulate` runs a coroutine on an event loop on which waiting takes no time: when nothing is ready, the clock jumps
 to the next timer. There is no I/O, no thread and no other source of surprise, so one seed gives one run, always.
 
-One thing is beyond the loop: Python orders sets of coroutines by their addresses, and `asyncio.as_completed` makes
-such a set. Give it tasks, which here have an order.
+Two things are beyond the loop, because sets order them by their addresses: coroutines, of which
+`asyncio.as_completed` makes a set (give it tasks), and tasks made by hand with ``asyncio.Task(...)``.
 """
 
 import asyncio
@@ -62,8 +62,7 @@ class SimulatedLoop(BaseEventLoop):
         if timeout is None:
             waiting = ", ".join(sorted(task.get_name() for task in asyncio.all_tasks(self)))
             raise Deadlock(f"seed {self.seed}: nothing is scheduled at {self.time()} s, and these wait: {waiting}")
-        if timeout:
-            self._now_ns += max(1, round(timeout * 1e9))
+        self._now_ns += round(timeout * 1e9)
 
     def create_future(self) -> "asyncio.Future[Any]":
         """A future that has its place in any set."""
