@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from bowstring.core.process import ProcessFailed, ProcessStrategy, in_process
 from bowstring.core.queue import EventQueue
 from bowstring.core.routing import Wiring, give_names
 from bowstring.core.subscriber import Account
+from bowstring.testing.simulation import simulate
 from bowstring.trading.messages import OrderUpdate, PlaceOrder
 from tests.core.riddles import (
     Bidder,
@@ -364,10 +365,26 @@ async def test_a_strategy_that_cannot_start_says_why() -> None:
 
 async def test_a_strategy_that_does_not_start_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "START_S", 0.5)
+    monkeypatch.setattr(process, "GRACE_S", 0.1)
 
     with pytest.raises(ProcessFailed, match=r"Start: no answer within 0\.5 s"):
         async with running(in_process(Stuck())):
             raise AssertionError
+
+
+def test_a_process_is_not_for_a_simulation() -> None:
+    strategy = in_process(Guesser())
+    strategy.clock = Clock()
+
+    with pytest.raises(NotImplementedError):
+        simulate(strategy.start())
+
+
+async def test_what_was_never_started_can_be_closed() -> None:
+    strategy = in_process(Guesser())
+    assert isinstance(strategy, ProcessStrategy)
+
+    await strategy.close()
 
 
 async def test_the_last_actions_come_from_the_process_and_then_it_ends() -> None:
@@ -424,23 +441,36 @@ async def test_ctrl_c_is_for_the_parent_to_decide() -> None:
     assert len(bot.seen) == 2
 
 
-class Two(Collector):
-    """Two riddles."""
+class Told(Collector):
+    """Emits what it is given."""
 
     finite = True
 
+    def __init__(self, *events: Event) -> None:
+        self._events = events
+
     async def run(self, emit: Emit) -> None:
-        emit(Riddle(n=1))
-        emit(Riddle(n=2))
+        for event in self._events:
+            emit(event)
 
 
 async def test_an_engine_runs_it_like_any_other_strategy() -> None:
     sink = Sink()
+    strategies = [in_process(Slow()), Envelope()]
 
-    await Engine(collectors=[Two()], strategies=[in_process(Slow()), Envelope()], executors=[sink]).run()
+    await Engine(collectors=[Told(Riddle(n=1), Riddle(n=2))], strategies=strategies, executors=[sink]).run()
 
     guesses = [action for action in sink.actions if isinstance(action, Guess)]
     assert [(guess.n, guess.text) for guess in guesses] == [(1, ""), (2, ""), (2, "stopped")]
+
+
+async def test_an_engine_ends_the_process_of_a_halted_strategy_too() -> None:
+    strategy = in_process(Doomed())
+
+    await Engine(collectors=[Told(Riddle(extra="raise"))], strategies=[strategy], executors=[Sink()]).run()
+
+    with pytest.raises(ProcessFailed, match="its process ended with exit code 0"):
+        await stop(strategy)
 
 
 # --- as a script -----------------------------------------------------------------------------------------------------
@@ -500,7 +530,7 @@ PARENT = """
 
 
 @contextmanager
-def script(text: str, *arguments: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
+def script(text: str, *arguments: str, folder: Path) -> Generator["subprocess.Popen[str]"]:
     (folder / "bot.py").write_text(dedent(text))
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     with subprocess.Popen(
@@ -532,9 +562,13 @@ def test_a_script_that_would_run_a_second_bot_is_told_how_to_mend_it(tmp_path: P
 
 
 @pytest.mark.parametrize("burns", [False, True])
-def test_a_process_does_not_outlive_its_parent(burns: bool, tmp_path: Path) -> None:
+def test_a_process_does_not_outlive_its_parent(burns: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # who is killed leaves half a file
     with script(PARENT.replace("BURN", str(burns)), "bot.py", folder=tmp_path) as bot:
         assert bot.stdout is not None
         assert bot.stdout.readline() == "ready\n"
         bot.kill()
-        bot.communicate(timeout=DEADLINE_S)  # both write to the same pipes: their end is the end of both
+        try:
+            bot.communicate(timeout=DEADLINE_S)  # both write to the same pipes: their end is the end of both
+        finally:
+            (tmp_path / "done").touch()

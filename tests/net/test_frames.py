@@ -6,8 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bowstring.core.errors import Disconnected
+from bowstring.net import handshake
 from bowstring.net.frames import FrameListener
 from bowstring.net.websocket import connect
+from tests.net.certificate import server_context, trusting_context
 from tests.net.conftest import SteppedLoop
 from tests.net.peer import (
     BINARY,
@@ -166,10 +168,26 @@ async def test_a_breach_is_answered_with_its_code() -> None:
     assert answers == [(CLOSE, (1007).to_bytes(2, "big") + b"a text is not UTF-8")]
 
 
-async def test_a_message_of_the_greatest_size_passes() -> None:
-    whole, halves = bytes(LIMIT), [frame(BINARY, bytes(LIMIT // 2), flags=0), frame(CONTINUATION, bytes(LIMIT // 2))]
+async def test_a_breach_does_not_wait_for_the_peer_to_end_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.upgrade()
+        peer.stop_reading()
+        peer.write(frame(TEXT, b"\xff"))
+        await asyncio.Event().wait()
 
-    messages, _ = await listen(frame(BINARY, whole), *halves, *halves, GOODBYE)
+    monkeypatch.setattr(handshake, "TLS_SHUTDOWN_S", 0.05)
+    async with serving(script, tls=server_context()) as url:
+        websocket = await connect(url, on_message=print, ssl_context=trusting_context())
+        async with asyncio.timeout(5):
+            with pytest.raises(Disconnected, match="not UTF-8"):
+                await websocket.closed()
+
+
+async def test_a_message_of_the_greatest_size_passes() -> None:
+    whole = bytes(LIMIT)
+    parts = [frame(BINARY, whole, flags=0), frame(PING, b"no part of it"), frame(CONTINUATION)]
+
+    messages, _ = await listen(frame(BINARY, whole), *parts, *parts, GOODBYE)
 
     assert messages == [whole, whole, whole]
 

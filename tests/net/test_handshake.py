@@ -3,7 +3,8 @@ import re
 import socket
 import ssl
 import traceback
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from bowstring.core.errors import ConfigError, Disconnected
 from bowstring.net.websocket import connect
 from tests.net.certificate import server_context, trusting_context
-from tests.net.peer import Peer, close_frame, serving, switching_protocols
+from tests.net.peer import TEXT, Peer, close_frame, frame, serving, switching_protocols
 
 SECRET = "s3cret"
 LISTEN_KEY = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"
@@ -44,6 +45,7 @@ REFUSALS = {
         "accept",
     ),
     "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "unknown protocol"),
+    "a long line": (b"y" * 9_999 + b"\r\n\r\n", "unknown protocol"),
     "an endless head": (b"HTTP/1.1 101 .\r\nX: " + b"y" * 40_000, "exceed max_size"),
     "nothing": (b"", "hung up before the upgrade"),
     "half an answer": (b"HTTP/1.1 101 Switch", "hung up before the upgrade"),
@@ -97,15 +99,31 @@ async def test_a_name_that_cannot_be_one_is_told() -> None:
 
 
 async def test_a_dead_address_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as dead, ExitStack() as fillers:
-        for _ in range(3):
-            filler = fillers.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(dead.getsockname())
+    with dead_address() as dead:
         async with serving(idle) as url:
-            resolve(monkeypatch, dead.getsockname(), ("127.0.0.1", port_of(url)))
+            resolve(monkeypatch, dead, ("127.0.0.1", port_of(url)))
             websocket = await connect("ws://feed.example", on_message=ignore, connect_timeout_s=0.5)
             websocket.abort("done")
+
+
+async def test_an_attempt_can_be_cancelled_while_nobody_answers() -> None:
+    with dead_address() as (host, port):
+        attempt = asyncio.create_task(connect(f"ws://{host}:{port}", on_message=ignore, connect_timeout_s=60))
+        await asyncio.wait([attempt], timeout=0.05)
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+
+
+@contextmanager
+def dead_address() -> Generator[tuple[str, int]]:
+    """Where nobody answers: the kernel drops what exceeds the backlog."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as clients:
+        for _ in range(3):
+            client = clients.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        yield server.getsockname()
 
 
 def port_of(url: str) -> int:
@@ -169,6 +187,28 @@ async def test_an_attempt_that_is_given_up_closes_its_socket(scheme: str, cancel
         assert attempt.cancelled()
     else:
         assert str(attempt.exception()) == f"{url.replace('ws:', scheme)}: no connection within 0.1 s"
+
+
+@pytest.mark.asyncio(
+    loop_factories=["asyncio"]
+)  # uvloop polls first: there the attempt succeeds before it is cancelled
+async def test_an_attempt_that_is_cancelled_as_it_succeeds_hears_nothing() -> None:
+    messages: list[str | bytes] = []
+    ended = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        request = await peer.read_request()
+        peer.write(switching_protocols(request) + frame(TEXT, b"too late"))
+        attempt.cancel()
+        await peer.read_end()
+        ended.set()
+
+    async with serving(script) as url:
+        attempt = asyncio.create_task(connect(url, on_message=messages.append))
+        await ended.wait()
+
+    assert attempt.cancelled()
+    assert messages == []
 
 
 @pytest.mark.parametrize(

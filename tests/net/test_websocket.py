@@ -99,6 +99,7 @@ async def test_a_peer_that_does_not_read_gets_no_late_orders(tls: bool) -> None:
         closed = asyncio.create_task(websocket.closed())
         while not closed.done():
             taken, waiting = send_until_refused(websocket)
+            assert taken * ORDER_FRAME < 300_000, "the buffers of two kernels, and none in this process"
             sent, most_waiting = sent + taken, max(waiting, most_waiting)
             await asyncio.wait([closed], timeout=0.01)
         peer.read.set()
@@ -320,45 +321,73 @@ async def test_a_half_open_connection_is_found_within_both_delays() -> None:
     assert 0.19 < took_s < 1.2, "within the budget and a second"
 
 
-async def test_only_silence_is_probed_and_only_an_answer_saves(clock: SteppedLoop) -> None:
-    messages, probes, peers = asyncio.Queue[str | bytes](), list[float](), list[Peer]()
+class Talker:
+    """A peer that says what the test has it say."""
 
-    async def script(peer: Peer) -> None:
+    def __init__(self) -> None:
+        self._peer = asyncio.get_running_loop().create_future()
+
+    async def __call__(self, peer: Peer) -> None:
         await peer.upgrade()
-        peers.append(peer)
+        self._peer.set_result(peer)
         await peer.read_end()
 
-    async def hear(text: bytes) -> None:
-        peers[0].write(frame(PONG) + frame(PING) + frame(TEXT, text))
-        assert await messages.get() == text.decode()
+    async def say(self, data: bytes) -> None:
+        (await self._peer).write(data)
 
-    async with serving(script) as url:
-        websocket = await connect(
-            url,
-            on_message=messages.put_nowait,
-            idle_after_s=1,
-            probe=lambda _: probes.append(clock.time()),
-            probe_timeout_s=0.5,
-        )
+
+async def test_messages_put_off_the_probe_and_pings_do_not(clock: SteppedLoop) -> None:
+    peer, messages, probes = Talker(), asyncio.Queue[str | bytes](), list[WebSocket]()
+
+    async with serving(peer) as url:
+        websocket = await connect(url, on_message=messages.put_nowait, idle_after_s=1, probe=probes.append)
         await clock.step(0.9)
-        await hear(b"a trade")
-        await clock.step(0.95)
-        assert probes == [], "0.95 s after a message"
-        await clock.step(0.06)
-        assert len(probes) == 1
-        await clock.step(0.44)
-        await hear(b"an answer")
-        await clock.step(0.06)
-        await clock.step(0.92)
-        assert len(probes) == 1, "0.98 s after the answer"
-        await clock.step(0.04)
-        assert len(probes) == 2
-        peers[0].write(frame(PONG) + frame(PING))
-        await clock.step(0.49)
+        await peer.say(frame(TEXT, b"a trade"))
+        await messages.get()
+        await clock.step(0.9)
+        await peer.say(frame(PING) + frame(PONG))
+        await clock.step(0.05)
+        assert probes == [], "0.95 s after the message"
+        await clock.step(0.1)
+        assert probes == [websocket]
+        websocket.abort("done")
+
+
+async def test_a_message_answers_a_probe_and_a_pong_does_not(clock: SteppedLoop) -> None:
+    peer, messages, probes = Talker(), asyncio.Queue[str | bytes](), list[WebSocket]()
+
+    async with serving(peer) as url:
+        websocket = await connect(
+            url, on_message=messages.put_nowait, idle_after_s=1, probe=probes.append, probe_timeout_s=0.5
+        )
+        await clock.step(1.1)
+        await peer.say(frame(TEXT, b"still here"))
+        await messages.get()
+        await clock.step(0.6)
+        await clock.step(0.6)
+        assert probes == [websocket, websocket]
+        await peer.say(frame(PONG) + frame(PING))
+        await clock.step(0.4)
         websocket.send("still open")
-        await clock.step(0.02)
-        with pytest.raises(Disconnected, match="silent"):
+        await clock.step(0.2)
+        await clock.step(0.01)
+        with pytest.raises(Disconnected, match=r"silent for 1 s, and for 0\.5 s after a probe"):
             await websocket.closed()
+
+
+async def test_a_connection_that_ended_at_once_is_not_probed(clock: SteppedLoop) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.upgrade(tail=close_frame(1013))
+        await peer.read_end()
+
+    probes: list[WebSocket] = []
+    async with serving(script) as url:
+        websocket = await connect(url, on_message=ignore, idle_after_s=1, probe=probes.append)
+        with pytest.raises(Disconnected, match="1013"):
+            await websocket.closed()
+        await clock.step(2)
+
+    assert probes == []
 
 
 async def test_a_pong_answers_the_default_probe(clock: SteppedLoop) -> None:
@@ -378,9 +407,11 @@ async def test_a_pong_answers_the_default_probe(clock: SteppedLoop) -> None:
             await ponged.wait()
             ponged.clear()
             await clock.step(0.51)
+            await clock.step(0.01)
         await clock.step(1.01)
         websocket.send("still open")
         await clock.step(0.51)
+        await clock.step(0.01)
         with pytest.raises(Disconnected, match="silent"):
             await websocket.closed()
 
@@ -397,20 +428,30 @@ async def test_a_probe_that_raises_is_counted_and_not_answered() -> None:
     assert websocket.failures == 1
 
 
-async def test_a_blocked_loop_is_not_taken_for_a_silent_peer() -> None:
-    probes, messages = list[float](), list[str | bytes]()
+@pytest.mark.parametrize("blocked_in", ["a timer", "a read callback"])
+async def test_a_blocked_loop_is_not_taken_for_a_silent_peer(blocked_in: str) -> None:
+    loop, probes, messages = asyncio.get_running_loop(), list[float](), list[str | bytes]()
+    signal, trigger = socket.socketpair()
+
+    def block() -> None:
+        """The peer answers in time, but then the loop is blocked beyond the deadline."""
+        loop.remove_reader(signal)
+        peer.send(frame(TEXT, b"here I am"))
+        time.sleep(0.15)
 
     def probe(websocket: WebSocket) -> None:
-        probes.append(time.monotonic())
+        probes.append(loop.time())
         if len(probes) == 1:
-            peer.send(frame(TEXT, b"here I am"))
-            time.sleep(0.2)
+            block() if blocked_in == "a timer" else trigger.send(b"!")
 
     async with bare_peer() as (url, accepting):
+        loop.add_reader(signal, block)
         websocket = await connect(url, on_message=messages.append, idle_after_s=0.1, probe=probe, probe_timeout_s=0.1)
         peer = await accepting
         with pytest.raises(Disconnected, match="silent"):
             await websocket.closed()
+    signal.close()
+    trigger.close()
 
     assert messages == ["here I am"]
     assert len(probes) == 2

@@ -26,7 +26,7 @@ from bowstring.core.messages import Action, Message
 
 START_S = 30.0
 STOP_S = 0.9  # the engine gives a strategy 1 s
-GRACE_S = 1.0  # to end by itself, then after SIGTERM; then SIGKILL
+GRACE_S = 2.0  # to end by itself, then again after SIGTERM; then SIGKILL
 
 log = logging.getLogger(__name__)
 _answers = msgspec.msgpack.Decoder(Answer)
@@ -80,7 +80,7 @@ class ProcessStrategy(Strategy):
             raise
 
     async def stop(self) -> Sequence[Action]:
-        """Get the strategy's last actions, and have its process end: by itself, or by force after a second."""
+        """Get the strategy's last actions, and have its process end: by itself, or soon by force."""
         child = self._running()
         try:
             return await self._answer(Stop(), within_s=STOP_S)
@@ -235,7 +235,7 @@ def _exit(exitcode: int) -> str:
 def _pickle(strategy: Strategy, *, name: str) -> bytes:
     try:
         return pickle.dumps(strategy)
-    except Exception as error:  # noqa: BLE001  # whatever the user's own state raises when it is pickled
+    except Exception as error:  # whatever the user's own state raises when it is pickled
         raise WiringError(f"{name} cannot go to another process: {_culprit(strategy) or error}") from error
 
 

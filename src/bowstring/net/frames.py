@@ -34,12 +34,12 @@ class FrameListener(WSListener):
         self.on_end: Callable[[], None] | None = None
         self._on_message, self._name, self._pong_answers = on_message, name, pong_answers
         self._time = asyncio.get_running_loop().time
-        self._fragments = bytearray()
+        self._fragments, self._room = bytearray(), max_message_bytes
         self._first: WSMsgType | None = None  # the type of the message that is being reassembled
         self._logged_at: dict[type[Exception], float] = {}
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        self._transport, self.unsent = transport, _unsent_bytes(transport)
+        self.unsent = _unsent_bytes(transport)
         self.heard_at = self._time()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -48,23 +48,22 @@ class FrameListener(WSListener):
             return
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             raise self._breach(WSCloseCode.PROTOCOL_ERROR, "a reserved bit is set, but no extension was agreed")
-        if kind is not _TEXT and kind is not _BINARY and kind is not _CONTINUATION:
-            self._control(transport, frame, kind)
-        elif (message := self._message(frame, kind)) is not None:
-            self.heard_at = self._time()
-            try:
-                self._on_message(message)
-            except Exception as error:  # noqa: BLE001  # the component's code; to raise here would disconnect
-                self.failed(error)
+        whole = frame.fin and self._first is None and frame.payload_size <= self._room
+        try:
+            if whole and kind is _TEXT:
+                self._deliver(frame.get_payload_as_utf8_text())
+            elif whole and kind is _BINARY:
+                self._deliver(frame.get_payload_as_bytes())
+            elif kind is _TEXT or kind is _BINARY or kind is _CONTINUATION:
+                self._reassemble(frame, kind)
+            else:
+                self._control(transport, frame, kind)
+        except UnicodeDecodeError:
+            raise self._breach(WSCloseCode.INVALID_TEXT, "a text is not UTF-8") from None
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         if self.on_end is not None:
             self.on_end()
-
-    def ping(self) -> None:
-        """Send a ping, unless something waits for the peer to read."""
-        if not self.unsent():
-            self._transport.send_ping()
 
     def conclude(self, reason: str, *, code: int) -> None:
         """Note why the connection ends, and hear no more messages; the first reason stays."""
@@ -78,30 +77,26 @@ class FrameListener(WSListener):
             self._logged_at[type(error)] = now
             log.error("%s: failure %d in a callback of the websocket", self._name, self.failures, exc_info=error)
 
-    def _message(self, frame: WSFrame, kind: WSMsgType) -> str | bytes | None:
-        """The message that this frame completes, if it does.
-
-        A ``str`` is decoded from as fast as a view, its UTF-8 is checked, and it outlives the callback.
-        """
-        if len(self._fragments) + frame.payload_size > self.max_message_bytes:
-            raise self._breach(WSCloseCode.MESSAGE_TOO_BIG, f"a message exceeds {self.max_message_bytes} bytes")
+    def _deliver(self, message: str | bytes) -> None:
+        """Hand over a message of its own: a view is no faster to decode, is not UTF-8 checked, and dangles if kept."""
+        self.heard_at = self._time()
         try:
-            if kind is _CONTINUATION or self._first is not None or not frame.fin:
-                return self._reassembled(frame, kind)
-            return frame.get_payload_as_utf8_text() if kind is _TEXT else frame.get_payload_as_bytes()
-        except UnicodeDecodeError:
-            raise self._breach(WSCloseCode.INVALID_TEXT, "a text is not UTF-8") from None
+            self._on_message(message)
+        except Exception as error:  # noqa: BLE001  # the component's code; to raise here would disconnect
+            self.failed(error)
 
-    def _reassembled(self, frame: WSFrame, kind: WSMsgType) -> str | bytes | None:
+    def _reassemble(self, frame: WSFrame, kind: WSMsgType) -> None:
         if (self._first is None) is (kind is _CONTINUATION):
             raise self._breach(WSCloseCode.PROTOCOL_ERROR, "a fragment out of order")
+        if frame.payload_size > self._room:
+            raise self._breach(WSCloseCode.MESSAGE_TOO_BIG, f"a message exceeds {self.max_message_bytes} bytes")
         self._first = self._first or kind
         self._fragments += frame.get_payload_as_memoryview()
-        if not frame.fin:
-            return None
-        message = self._fragments.decode() if self._first is _TEXT else bytes(self._fragments)
-        self._fragments, self._first = bytearray(), None
-        return message
+        self._room -= frame.payload_size
+        if frame.fin:
+            message = self._fragments.decode() if self._first is _TEXT else bytes(self._fragments)
+            self._fragments, self._first, self._room = bytearray(), None, self.max_message_bytes
+            self._deliver(message)
 
     def _breach(self, code: WSCloseCode, reason: str) -> WSProtocolError:
         self.conclude(reason, code=code.value)

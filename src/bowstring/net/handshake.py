@@ -20,14 +20,14 @@ from picows import (
 )
 
 from bowstring.core.errors import ConfigError, Disconnected
-from bowstring.net.frames import FrameListener
+from bowstring.net.frames import ABNORMAL, FrameListener
 
 SEND_BUFFER_BYTES = 64 * 2**10  # takes 400 orders of 200 bytes for a peer that does not read; Linux's default 14,000
 TLS_SHUTDOWN_S = 1.0  # aiofastnet: 30; only a connection that broke the protocol waits for TLS to shut down
 
-# What picows would report, Disconnected tells; at its own debug level it writes the handshake with its keys.
-_picows_log = logging.getLogger(f"{__name__}.picows")
-_picows_log.setLevel(logging.CRITICAL)
+# What picows would report, Disconnected tells; and at its own debug level it writes the handshake with its keys. So it
+# gets a logger that no configuration reaches.
+_SILENT = logging.Logger("picows", level=logging.CRITICAL)
 
 
 class Handshake:
@@ -65,7 +65,7 @@ class Handshake:
                 lambda: listener,
                 self._url,
                 websocket_handshake_timeout=None,
-                logger_name=_picows_log,
+                logger_name=_SILENT,
                 enable_auto_pong=False,
                 max_frame_size=listener.max_message_bytes,
                 extra_headers=headers,
@@ -74,6 +74,7 @@ class Handshake:
                 **tls,
             )
         except BaseException:
+            listener.conclude("the attempt was given up", code=ABNORMAL)
             self._hang_up()
             raise
         if connected is not listener:  # None: so ws_connect tells of a connection that was lost before the upgrade

@@ -60,7 +60,7 @@ async def connect(
     transport = await handshake.run(listener, ssl_context=ssl_context, headers=headers)
     websocket = WebSocket(transport, listener, where=handshake.where, answer_timeout_s=probe_timeout_s)
     if idle_after_s is not None and not transport.is_disconnected:
-        ask = listener.ping if probe is None else functools.partial(probe, websocket)
+        ask = transport.send_ping if probe is None else functools.partial(probe, websocket)
         watch = _Watch(websocket, listener, ask, idle_after_s=idle_after_s, answer_timeout_s=probe_timeout_s)
         listener.on_end = watch.stop
     return websocket
@@ -172,7 +172,7 @@ class _Watch:
         """Probe if the silence lasted. The clock decides, as timers may come early: uvloop's are whole milliseconds."""
         silent_s = self._loop.time() - self._listener.heard_at
         if silent_s < self._idle_after_s:
-            self._handle: asyncio.Handle = self._loop.call_later(self._idle_after_s - silent_s, self._look)
+            self._handle = self._loop.call_later(self._idle_after_s - silent_s, self._look)
             return
         self._listener.heard_at = -math.inf
         self._handle = self._loop.call_later(self._answer_timeout_s, self._let_read)
@@ -182,8 +182,11 @@ class _Watch:
             self._listener.failed(error)
 
     def _let_read(self) -> None:
-        """When the loop was blocked, an answer may lie in the socket: it is read before the verdict."""
-        self._handle = self._loop.call_soon(self._judge)
+        """If the loop was blocked, an answer may lie in the socket: it is read before the verdict.
+
+        Hence a timer: what uvloop calls soon, it calls before it polls the sockets.
+        """
+        self._handle = self._loop.call_later(0.001, self._judge)
 
     def _judge(self) -> None:
         if self._listener.heard_at > -math.inf:
