@@ -33,7 +33,7 @@ class Tape(bs.Executor):
 
     @bs.on(bs.OrderUpdate)
     def print_order(self, order: bs.OrderUpdate) -> None:
-        print(f"{order.status:<9} {order.side} {order.quantity} {order.symbol} at {order.price} {order.reason}", flush=True)
+        print(f"{order.status:<9} {order.side} {order.quantity} at {order.price} {order.reason}", flush=True)
 
 
 def main() -> None:

@@ -63,8 +63,8 @@ def main() -> None:
     venue = Binance("paper", rest_url=os.environ.get("BINANCE_REST_URL"), ws_url=os.environ.get("BINANCE_WS_URL"))
     bs.run(
         collectors=[venue.stream(quotes=["ETH/USDT"], trades=["ETH/USDT"])],  # on paper, both fill orders
-        strategies=[MarketMaker("ETH/USDT", size=Decimal("0.1"), edge=Decimal("0.0001"), max_position=Decimal(1))],
-        guards=[bs.MaxNotional(Decimal(1000)), bs.MaxPosition("ETH/USDT", Decimal(2)), bs.OrderRate(20)],
+        strategies=[MarketMaker("ETH/USDT", size=Decimal("0.1"), edge=Decimal("0.00005"), max_position=Decimal(1))],
+        guards=[bs.MaxNotional(Decimal(1000)), bs.MaxPosition("ETH/USDT", Decimal(2)), bs.OrderRate(50)],
         executors=[venue.executor(balances={"USDT": Decimal(10_000), "ETH": Decimal(5)}), Tape()],
     )
 

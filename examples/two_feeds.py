@@ -1,7 +1,4 @@
-"""Three feeds and two executors around one strategy, which buys into forced selling and tells what it does.
-
-Quotes are Binance's, or those of the server that BINANCE_REST_URL and BINANCE_WS_URL name; the rest is synthetic.
-"""
+"""Three feeds, two of them synthetic, and two executors around one strategy that buys into forced selling."""
 
 import asyncio
 import os

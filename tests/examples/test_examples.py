@@ -1,0 +1,126 @@
+"""Every example runs as a script, against a real websocket, and does what it says."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import bowstring as bs
+from bowstring.core.messages import ActionDone
+from bowstring.market.events import Liquidation
+from bowstring.testing import instrument, order_update, quote, react
+from bowstring.trading.messages import FINAL
+from examples import bidder, market_maker, two_feeds
+from tests.whole_bot import DEADLINE_S, Witness, run_until
+
+FOLDER = Path(bidder.__file__).parent
+EXAMPLES = sorted(FOLDER.glob("*.py"))
+
+RunUntil = Callable[[Callable[[Witness], bool], Callable[[], None]], Witness]
+
+
+@pytest.fixture
+def run_example(feed: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> RunUntil:
+    for name, url in feed.items():
+        monkeypatch.setenv(name, url)
+    return lambda enough, main: run_until(enough, main=main, monkeypatch=monkeypatch)
+
+
+def statuses(witness: Witness) -> dict[str, str]:
+    """How each order ended."""
+    return {update.client_order_id: update.status for update in witness.of(bs.OrderUpdate)}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_has_fewer_than_80_lines(example: Path) -> None:
+    assert len(example.read_text().splitlines()) < 80
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_tells_what_it_does_and_stops_on_ctrl_c(example: Path, feed: Mapping[str, str]) -> None:
+    environment = {**os.environ, **feed}
+    with subprocess.Popen(
+        [sys.executable, str(example)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def test_the_bidder_bids_at_the_touch_one_order_at_a_time(
+    run_example: RunUntil, capsys: pytest.CaptureFixture[str]
+) -> None:
+    witness = run_example(lambda seen: len(seen.of(bs.Fill)) >= 3, bidder.main)
+
+    assert len(witness.of(bs.Fill)) >= 3
+    orders = witness.of(bs.PlaceOrder)
+    quotes = [witness.cause(order) for order in orders]
+    assert [order.price for order in orders] == [event.bid for event in quotes if isinstance(event, bs.Quote)]
+    assert {fill.client_order_id for fill in witness.of(bs.Fill)} <= {order.client_order_id for order in orders}
+    assert {fill.liquidity for fill in witness.of(bs.Fill)} == {"maker"}
+    printed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert printed == [update.status for update in witness.of(bs.OrderUpdate)]
+
+
+def test_the_bidder_leaves_no_order_behind(run_example: RunUntil) -> None:
+    witness = run_example(lambda seen: "open" in statuses(seen).values(), bidder.main)
+
+    assert statuses(witness)
+    assert set(statuses(witness).values()) <= FINAL
+
+
+def test_the_market_maker_quotes_both_sides_on_the_tick_and_moves_its_quotes(run_example: RunUntil) -> None:
+    def has_traded(seen: Witness) -> bool:
+        sides = {fill.side for fill in seen.of(bs.Fill)}
+        return len(sides) == 2 and any(done.action_type == "ReplaceOrder" for done in seen.of(ActionDone))
+
+    witness = run_example(has_traded, market_maker.main)
+
+    assert has_traded(witness)
+    assert {fill.liquidity for fill in witness.of(bs.Fill)} == {"maker"}
+    prices = [order.price for order in witness.of(bs.PlaceOrder)] + [new.price for new in witness.of(bs.ReplaceOrder)]
+    assert {price % Decimal("0.01") for price in prices} == {0}
+    assert set(statuses(witness).values()) <= FINAL
+
+
+def test_the_market_maker_pauses_after_a_rejection() -> None:
+    maker = market_maker.MarketMaker("ETH/USDT", size=Decimal(1), edge=Decimal("0.01"), max_position=Decimal(1))
+    now = quote("ETH/USDT", bid=99, ask=101)
+
+    orders = react(maker, instrument("ETH/USDT", tick_size=2), now, expect=bs.PlaceOrder)
+    assert [order.price for order in orders] == [98, 102]
+    rejections = [order_update("ETH/USDT", "rejected", price=99, client_order_id=number) for number in "12"]
+    assert [wake.after_s for wake in react(maker, *rejections, now, expect=bs.WakeMe)] == [1, 1]
+    assert len(react(maker, bs.Woke(strategy="", key=""), now)) == 2
+
+
+def test_the_two_feed_bot_buys_into_liquidations_within_the_limit_and_tells(
+    run_example: RunUntil, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def has_been_limited(seen: Witness) -> bool:
+        return len(seen.of(bs.Fill)) >= 2 and len(seen.of(two_feeds.RiskLimit)) >= 2
+
+    witness = run_example(has_been_limited, two_feeds.main)
+
+    assert has_been_limited(witness)
+    limit = position = Decimal(0)
+    for message in witness.seen:
+        if isinstance(message, two_feeds.RiskLimit):
+            limit = message.max_position
+        elif isinstance(message, bs.Position):
+            position = message.quantity
+        elif isinstance(message, bs.PlaceOrder):
+            assert position + message.quantity <= limit
+            cause = witness.cause(message)
+            assert isinstance(cause, Liquidation)
+            assert cause.quantity > 1
+    assert capsys.readouterr().out.splitlines() == [note.text for note in witness.of(two_feeds.Notify)]
+    assert {"the limit is 0", f"the position is {position}"} <= {note.text for note in witness.of(two_feeds.Notify)}
