@@ -1,40 +1,52 @@
-"""``python -m benchmarks``: all benchmarks, or those that are named, as tables on the terminal and as JSON."""
+"""``python -m benchmarks``: all benchmarks, or those that are named, as tables on the terminal and as JSON.
+
+`benchmarks.soak` and `benchmarks.isolation` are run by themselves.
+"""
 
 import argparse
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import dispatch
-from benchmarks.figures import TESTED, Table, environment, pin
+from benchmarks import accounting, decode, dispatch, tick_to_trade
+from benchmarks.figures import Table, environment
 
 
 def main() -> None:
     arguments = _parse()
     around = environment()
     print("\n".join(f"{name}: {value}" for name, value in around.items()))
-    pin(TESTED)
     tables: list[Table] = []
     for name in arguments.names or BENCHMARKS:
         for table in BENCHMARKS[name](arguments):
             print("", *table.lines(), sep="\n", flush=True)
             tables.append(table)
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
     report = {"environment": around, "tables": [table.as_json() for table in tables]}
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(report, indent=1))
-    print(f"\nall runs: {arguments.json}")
+    print(f"\nevery run: {arguments.json}")
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=", ".join(BENCHMARKS))
-    parser.add_argument("--runs", type=int, default=5, help="the tables show the median of so many (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each single measurement (%(default)s)")
-    parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"), help="%(default)s")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--runs", type=int, default=5, help="the tables show the medians (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"), help="default: %(default)s")
     parser.add_argument(
-        "--peer", action="append", default=[], metavar="NAME=PYTHON", help="nautilus or basana, in their environments"
+        "--peer",
+        action="append",
+        default=[],
+        metavar="NAME=PYTHON",
+        help="dispatch: nautilus or basana, and its Python",
     )
-    return parser.parse_args()
+    parser.add_argument(
+        "--clients", nargs="+", default=list(tick_to_trade.CLIENTS), choices=tick_to_trade.CLIENTS, help="tick-to-trade"
+    )
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(BENCHMARKS):
+        parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    return arguments
 
 
 def _dispatch(arguments: argparse.Namespace) -> Iterator[Table]:
@@ -42,7 +54,24 @@ def _dispatch(arguments: argparse.Namespace) -> Iterator[Table]:
     return dispatch.run(runs=arguments.runs, seconds=arguments.seconds, peers=peers)
 
 
-BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Table]]] = {"dispatch": _dispatch}
+def _accounting(arguments: argparse.Namespace) -> Iterator[Table]:
+    return accounting.run(runs=arguments.runs, seconds=arguments.seconds)
+
+
+def _decode(arguments: argparse.Namespace) -> Iterator[Table]:
+    return decode.run(runs=arguments.runs, seconds=arguments.seconds)
+
+
+def _tick_to_trade(arguments: argparse.Namespace) -> Iterator[Table]:
+    return tick_to_trade.run(runs=arguments.runs, seconds=arguments.seconds, clients=arguments.clients)
+
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Table]]] = {
+    "dispatch": _dispatch,
+    "accounting": _accounting,
+    "decode": _decode,
+    "tick-to-trade": _tick_to_trade,
+}
 
 if __name__ == "__main__":
     main()

@@ -2,203 +2,151 @@
 
 An event's age is taken at the executor, from right before it was emitted or put. In bowstring it meets a guard, the
 accounts and the latency histograms on its way; the textbook has none of these. Both carry the same messages, run the
-same statements in their handlers and record in the same way.
+same statements in their handlers and record in the same way. *First* is the age of the first action of each event: in
+the textbook every strategy runs before the executor does.
 
 *Paced*: 1,000 events a second from another process, so the loop sleeps in between. *Saturated*: a source that always
-has a next event, and waits when it is told to (``await emit.drained()``, ``await queue.put()``).
+has a next event, and waits when it is told to (``await emit.drained()``, ``await queue.put()``). The loop never sleeps
+then, so events are counted by the second of its CPU, which other processes on the machine disturb the least.
 """
 
 import asyncio
+import itertools
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 import uvloop
 
-import bowstring as bs
-from benchmarks import textbook
+from benchmarks import bots, textbook
+from benchmarks.bots import Record, Tick, now_ns
 from benchmarks.feed import ROOT, beats, paced
-from benchmarks.figures import Ratio, Sample, Table, alternate, latency
-from bowstring.core.clock import Clock
+from benchmarks.figures import TESTED, Ratio, Sample, Table, alternate, latency, percentile, pin
 
 RATE_HZ = 1000
-LIMIT = 1_000_000
+RATE = "events/s of CPU"
+SYMBOLS = tuple(f"{base}/USDT" for base in "BTC ETH SOL XRP BNB ADA DOT LTC UNI XLM".split())
+
+Pipeline = Callable[[AsyncIterator[Tick], Record, Sequence[str]], Awaitable[None]]
+
+PIPELINES: dict[str, Pipeline] = {"bowstring": bots.run, "textbook": textbook.run}
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "uvloop": uvloop.new_event_loop,
     "asyncio": asyncio.new_event_loop,
 }
-CLOCK = Clock()
-
-now_ns = CLOCK.now_ns
+PEERS = {"nautilus": "nautilus_bus", "basana": "basana_dispatcher"}
 
 
-class Tick(bs.Event, frozen=True):
-    symbol: str
-    price: int
+@dataclass(frozen=True, kw_only=True)
+class Crowd:
+    """Strategies, each of one symbol, or of all: ``""``. The targets are bowstring's figures over the textbook's."""
+
+    title: str
+    symbols: Sequence[str]
+    paced: Mapping[str, float | None]
+    saturated: float | None
+
+    @property
+    def actions(self) -> int:
+        """For an event."""
+        return len(self.symbols) if "" in self.symbols else 1
 
 
-class Buy(bs.Action, frozen=True):
-    symbol: str
-    price: int
-
-
-class Record:
-    """Ages at the executor, and when the last action got there."""
-
-    def __init__(self) -> None:
-        self.ages_ns: list[int] = []
-        self.last_ns = 0
-
-    def add(self, action: Buy) -> None:
-        self.last_ns = now = now_ns()
-        self.ages_ns.append(now - action.received_ns)
-
-
-# --- bowstring -------------------------------------------------------------------------------------------------------
-
-
-class Source(bs.Collector):
-    finite = True
-
-    def __init__(self, ticks: AsyncIterator[Tick]) -> None:
-        self._ticks = ticks
-
-    async def run(self, emit: bs.Emit) -> None:
-        async for tick in self._ticks:
-            emit(tick)
-            await emit.drained()
-
-
-class Buyer(bs.Strategy):
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @bs.on(Tick)
-    def buy(self, tick: Tick) -> bs.Actions:
-        yield Buy(symbol=tick.symbol, price=tick.price, received_ns=tick.received_ns)
-
-
-class Limit(bs.Guard):
-    @bs.on(Buy)
-    def judge(self, buy: Buy) -> str | None:
-        return f"{buy.price} exceeds {LIMIT}" if buy.price > LIMIT else None
-
-
-class Recorder(bs.Executor):
-    def __init__(self, record: Record) -> None:
-        self._record = record
-
-    @bs.on(Buy)
-    def buy(self, buy: Buy) -> None:
-        self._record.add(buy)
-
-
-async def bowstring(ticks: AsyncIterator[Tick], record: Record, strategies: int) -> None:
-    engine = bs.Engine(
-        collectors=[Source(ticks)],
-        strategies=[Buyer(f"buyer {number}") for number in range(strategies)],
-        guards=[Limit()],
-        executors=[Recorder(record)],
-        clock=CLOCK,
-    )
-    await engine.run()
-
-
-# --- the textbook ----------------------------------------------------------------------------------------------------
-
-
-class TextbookBuyer:
-    async def process_event(self, tick: Tick) -> list[Buy]:
-        return [Buy(symbol=tick.symbol, price=tick.price, received_ns=tick.received_ns)]
-
-
-class TextbookRecorder:
-    def __init__(self, record: Record) -> None:
-        self._record = record
-
-    async def execute(self, buy: Buy) -> None:
-        self._record.add(buy)
-
-
-async def textbook_queues(ticks: AsyncIterator[Tick], record: Record, strategies: int) -> None:
-    buyers = [TextbookBuyer() for _ in range(strategies)]
-    await textbook.Pipeline(buyers, TextbookRecorder(record)).run(ticks)
-
-
-PIPELINES = {"bowstring": bowstring, "textbook": textbook_queues}
-
-
-# --- measuring -------------------------------------------------------------------------------------------------------
-
-
-async def _saturating(seconds: float) -> AsyncIterator[Tick]:
-    end_ns = now_ns() + int(seconds * 1e9)
-    while (now := now_ns()) < end_ns:
-        yield Tick(symbol="BTC/USDT", price=65_000, received_ns=now)
-
-
-def measure_paced(runner: asyncio.Runner, pipeline: str, *, strategies: int, seconds: float) -> Sample:
-    record = Record()
-    with paced(rate_hz=RATE_HZ, seconds=seconds) as socket:
-
-        async def ticks() -> AsyncIterator[Tick]:
-            async for _ in beats(socket):
-                yield Tick(symbol="BTC/USDT", price=65_000, received_ns=now_ns())
-
-        runner.run(PIPELINES[pipeline](ticks(), record, strategies))
-    return latency(record.ages_ns)
-
-
-def measure_saturated(runner: asyncio.Runner, pipeline: str, *, strategies: int, seconds: float) -> Sample:
-    record = Record()
-    began_ns = now_ns()
-    runner.run(PIPELINES[pipeline](_saturating(seconds), record, strategies))
-    events = len(record.ages_ns) / strategies
-    return {"events/s": events / (record.last_ns - began_ns) * 1e9}
-
-
-MEASURES = {"paced": measure_paced, "saturated": measure_saturated}
-TARGETS = {
-    ("paced", 1): (("p50 us", 1 / 3), ("p99 us", 1 / 2)),
-    ("paced", 10): (("p50 us", 1 / 8), ("p99 us", 1 / 2)),
-    ("saturated", 1): (("events/s", 1.0),),
-    ("saturated", 10): (("events/s", 1.2),),
-}
+CROWDS = (
+    Crowd(title="1 strategy", symbols=("",), paced={"p50 us": 1 / 3, "p99 us": 1 / 2}, saturated=1.0),
+    Crowd(
+        title="10 strategies",
+        symbols=("",) * 10,
+        paced={"p50 us": 1 / 8, "p99 us": 1 / 2, "first p50 us": None},
+        saturated=1.2,
+    ),
+    Crowd(
+        title="10 strategies, a symbol each",
+        symbols=SYMBOLS,
+        paced={"p50 us": None, "p99 us": None},
+        saturated=None,
+    ),
+)
 
 
 def run(*, runs: int, seconds: float, peers: Mapping[str, str]) -> Iterator[Table]:
-    """Yield a table for each mode and number of strategies. ``peers``: the Python of each other framework's environment."""
+    """Yield a table for each crowd, paced and saturated. ``peers``: some of `PEERS`, and the Python of each."""
+    pin(TESTED)
     with asyncio.Runner(loop_factory=LOOPS["uvloop"]) as fast, asyncio.Runner(loop_factory=LOOPS["asyncio"]) as stock:
-        for (mode, strategies), targets in TARGETS.items():
+        for (mode, measure), crowd in itertools.product(MEASURES.items(), CROWDS):
             variants: dict[str, Callable[[], Sample]] = {
-                f"{pipeline}, {loop}": partial(
-                    MEASURES[mode], runner, pipeline, strategies=strategies, seconds=seconds
-                )
+                f"{name}, {loop}": partial(measure, runner, pipeline, crowd, seconds)
                 for loop, runner in (("uvloop", fast), ("asyncio", stock))
-                for pipeline in PIPELINES
+                for name, pipeline in PIPELINES.items()
             }
             for peer, python in peers.items():
-                variants[peer] = partial(_ask_peer, peer, python, mode, strategies, seconds)
-            plural = "y" if strategies == 1 else "ies"
+                if crowd.symbols is not SYMBOLS:
+                    variants[peer] = partial(_ask_peer, peer, python, mode, crowd, seconds)
             yield Table(
-                title=f"event to executor, {mode}, {strategies} strateg{plural}",
+                title=f"event to executor, {mode}, {crowd.title}",
                 samples=alternate(variants, runs=runs),
-                ratios=[*_ratios(targets, "uvloop", gated=True), *_ratios(targets, "asyncio", gated=False)],
+                ratios=list(_paced_ratios(crowd) if mode == "paced" else _saturated_ratios(crowd)),
             )
 
 
-def _ratios(targets: tuple[tuple[str, float], ...], loop: str, *, gated: bool) -> Iterator[Ratio]:
-    for column, target in targets:
+async def _ticks(beats: AsyncIterator[None]) -> AsyncIterator[Tick]:
+    symbols = itertools.cycle(SYMBOLS)
+    async for _ in beats:
+        yield Tick(symbol=next(symbols), price=65_000, received_ns=now_ns())
+
+
+async def _no_pause(seconds: float) -> AsyncIterator[None]:
+    end_ns = now_ns() + int(seconds * 1e9)
+    while now_ns() < end_ns:
+        yield
+
+
+def _measure_paced(runner: asyncio.Runner, pipeline: Pipeline, crowd: Crowd, seconds: float) -> Sample:
+    record = Record()
+    with paced(rate_hz=RATE_HZ, seconds=seconds) as socket:
+        runner.run(_run(pipeline, _ticks(beats(socket)), record, crowd))
+    first = {} if crowd.actions == 1 else {"first p50 us": percentile(record.ages_ns[:: crowd.actions], 0.5) / 1000}
+    return latency(record.ages_ns) | first
+
+
+def _measure_saturated(runner: asyncio.Runner, pipeline: Pipeline, crowd: Crowd, seconds: float) -> Sample:
+    record = Record()
+    began_ns = time.process_time_ns()
+    runner.run(_run(pipeline, _ticks(_no_pause(seconds)), record, crowd))
+    took_ns = time.process_time_ns() - began_ns
+    return {RATE: len(record.ages_ns) / crowd.actions / took_ns * 1e9} | latency(record.ages_ns)
+
+
+async def _run(pipeline: Pipeline, ticks: AsyncIterator[Tick], record: Record, crowd: Crowd) -> None:
+    await pipeline(ticks, record, crowd.symbols)
+
+
+MEASURES = {"paced": _measure_paced, "saturated": _measure_saturated}
+
+
+def _paced_ratios(crowd: Crowd) -> Iterator[Ratio]:
+    for loop, (column, target) in itertools.product(LOOPS, crowd.paced.items()):
         yield Ratio(
             column=column,
             variant=f"bowstring, {loop}",
             beside=f"textbook, {loop}",
-            at_most=target if gated and column != "events/s" else None,
-            at_least=target if gated and column == "events/s" else None,
+            at_most=target if loop == "uvloop" else None,
         )
 
 
-def _ask_peer(peer: str, python: str, mode: str, strategies: int, seconds: float) -> Sample:
-    command = [python, "-m", f"benchmarks.peers.{peer}", mode, str(strategies), str(seconds)]
+def _saturated_ratios(crowd: Crowd) -> Iterator[Ratio]:
+    for loop in LOOPS:
+        yield Ratio(
+            column=RATE,
+            variant=f"bowstring, {loop}",
+            beside=f"textbook, {loop}",
+            at_least=crowd.saturated if loop == "uvloop" else None,
+        )
+
+
+def _ask_peer(peer: str, python: str, mode: str, crowd: Crowd, seconds: float) -> Sample:
+    command = [python, "-m", f"benchmarks.peers.{PEERS[peer]}", mode, str(len(crowd.symbols)), str(seconds)]
     return msgspec.json.decode(subprocess.check_output(command, cwd=ROOT), type=Sample)

@@ -1,4 +1,4 @@
-"""Events at a pace: another process, on another core, sends a byte for each, so that the loop under test sleeps between.
+"""Events at a pace: a process on another core sends a byte for each, so that the loop under test sleeps in between.
 
 Standard library only: the scripts in `benchmarks.peers` run in environments of their own.
 """
@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 
 
 @contextmanager
-def paced(*, rate_hz: float, seconds: float) -> Iterator[socket.socket]:
-    """A socket that yields a byte for each event, then ends. The gaps are random: a half to one and a half of the mean."""
+def paced(*, rate_hz: float, seconds: float) -> Generator[socket.socket, None, None]:
+    """A socket that yields a byte for each event, then ends. The gaps are random: 0.5 to 1.5 of their mean."""
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "benchmarks.feed", str(theirs.fileno()), str(rate_hz), str(seconds)]
     with ours, subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT):

@@ -14,7 +14,9 @@ from importlib.metadata import PackageNotFoundError, version
 Sample = dict[str, float]
 """The figures of one run, by column."""
 
-CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+_usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+# By the environment, as the processes that a pinned one starts are pinned with it.
+CORES = [int(core) for core in os.environ.setdefault("BENCHMARK_CORES", " ".join(map(str, _usable))).split()]
 TESTED, OTHER = CORES[0], CORES[-1]
 """The core of what is measured, and the core of what sends to it."""
 
@@ -86,8 +88,8 @@ class Table:
         yield self.title
         yield " " * width + "".join(f"{column:>16}" for column in columns)
         for variant, runs in self.samples.items():
-            cells = (f"{self.median(variant, column):>16,.3g}" if column in runs[0] else " " * 16 for column in columns)
-            yield variant.ljust(width) + "".join(cells)
+            cells = (_cell(self.median(variant, column)) if column in runs[0] else "" for column in columns)
+            yield variant.ljust(width) + "".join(f"{cell:>16}" for cell in cells)
         for ratio in self.ratios:
             yield "  " + self._verdict(ratio)
 
@@ -114,6 +116,10 @@ class Table:
         single = [one[ratio.column] / other[ratio.column] for one, other in pairs]
         value = self.median(ratio.variant, ratio.column) / self.median(ratio.beside, ratio.column)
         return value, min(single), max(single)
+
+
+def _cell(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def environment() -> dict[str, str]:

@@ -1,58 +1,72 @@
 """The baseline of `benchmarks.dispatch`: the pipeline of every asyncio tutorial, which is also artemis's shape in Rust.
 
 One task for the collector, one for each strategy and one for the executor, with a bounded queue before each. It has no
-guard, no accounts, no order between strategies, and one exception ends it.
+guard, no accounts and no order between strategies, and an exception anywhere ends it.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Generic, Protocol, TypeVar
 
-E = TypeVar("E")
-A = TypeVar("A")
-E_contra = TypeVar("E_contra", contravariant=True)
-A_co = TypeVar("A_co", covariant=True)
-A_contra = TypeVar("A_contra", contravariant=True)
+from benchmarks.bots import Buy, Record, Tick
 
 CAPACITY = 1024  # artemis: 512
 
-
-class Strategy(Protocol[E_contra, A_co]):
-    async def process_event(self, event: E_contra) -> Sequence[A_co]: ...
-
-
-class Executor(Protocol[A_contra]):
-    async def execute(self, action: A_contra) -> None: ...
+Events = asyncio.Queue[Tick | None]  # None: that was all
+Actions = asyncio.Queue[Buy | None]
 
 
-class Pipeline(Generic[E, A]):
-    def __init__(self, strategies: Sequence[Strategy[E, A]], executor: Executor[A]) -> None:
-        self._strategies = strategies
-        self._executor = executor
-        self._events: list[asyncio.Queue[E | None]] = [asyncio.Queue(CAPACITY) for _ in strategies]
-        self._actions: asyncio.Queue[A | None] = asyncio.Queue(CAPACITY)
+class Buyer:
+    async def process_event(self, tick: Tick) -> list[Buy]:
+        return [Buy(symbol=tick.symbol, price=tick.price, received_ns=tick.received_ns)]
 
-    async def run(self, events: AsyncIterator[E]) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._collect(events))
-            tasks.create_task(self._execute())
-            for strategy, queue in zip(self._strategies, self._events, strict=True):
-                tasks.create_task(self._run_strategy(strategy, queue))
 
-    async def _collect(self, events: AsyncIterator[E]) -> None:
-        async for event in events:
-            for queue in self._events:
-                await queue.put(event)
-        for queue in self._events:
-            await queue.put(None)
+class Specialist(Buyer):
+    """Answers the ticks of its symbol only."""
 
-    async def _run_strategy(self, strategy: Strategy[E, A], queue: "asyncio.Queue[E | None]") -> None:
-        while (event := await queue.get()) is not None:
-            for action in await strategy.process_event(event):
-                await self._actions.put(action)
-        await self._actions.put(None)
+    def __init__(self, symbol: str) -> None:
+        self._symbol = symbol
 
-    async def _execute(self) -> None:
-        for _ in self._strategies:
-            while (action := await self._actions.get()) is not None:
-                await self._executor.execute(action)
+    async def process_event(self, tick: Tick) -> list[Buy]:
+        if tick.symbol != self._symbol:
+            return []
+        return [Buy(symbol=tick.symbol, price=tick.price, received_ns=tick.received_ns)]
+
+
+class Recorder:
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    async def execute(self, buy: Buy) -> None:
+        self._record.add(buy)
+
+
+async def run(ticks: AsyncIterator[Tick], record: Record, symbols: Sequence[str]) -> None:
+    """One strategy for each of ``symbols``; ``""`` is all."""
+    actions = Actions(CAPACITY)
+    queues = [Events(CAPACITY) for _ in symbols]
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_collect(ticks, queues))
+        for symbol, queue in zip(symbols, queues, strict=True):
+            tasks.create_task(_decide(Specialist(symbol) if symbol else Buyer(), queue, actions))
+        tasks.create_task(_execute(Recorder(record), actions, len(queues)))
+
+
+async def _collect(ticks: AsyncIterator[Tick], queues: Sequence[Events]) -> None:
+    async for tick in ticks:
+        for queue in queues:
+            await queue.put(tick)
+    for queue in queues:
+        await queue.put(None)
+
+
+async def _decide(strategy: Buyer, queue: Events, actions: Actions) -> None:
+    while (tick := await queue.get()) is not None:
+        for action in await strategy.process_event(tick):
+            await actions.put(action)
+    await actions.put(None)
+
+
+async def _execute(executor: Recorder, actions: Actions, strategies: int) -> None:
+    for _ in range(strategies):
+        while (action := await actions.get()) is not None:
+            await executor.execute(action)

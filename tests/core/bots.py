@@ -11,7 +11,7 @@ from bowstring.core.queue import EventQueue
 from bowstring.core.routing import Wiring, give_names
 
 E = TypeVar("E", bound=Event)
-Reaction = Callable[..., Any]
+Reaction = Callable[[Any], Any]
 """What a handler does: return, raise, or whatever a handler may return."""
 
 

@@ -28,7 +28,7 @@ def on_loop(request: pytest.FixtureRequest) -> OnLoop:
     def run(main: Coroutine[Any, Any, T]) -> T:
         contexts: list[dict[str, Any]] = []
         with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
-            runner.get_loop().set_exception_handler(lambda loop, context: contexts.append(context))
+            runner.get_loop().set_exception_handler(lambda _loop, context: contexts.append(context))
             result = runner.run(main)
         assert contexts == []
         return result

@@ -5,7 +5,7 @@ every account. It shares no code with the queues.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -133,7 +133,7 @@ class Budget:
 
 
 def _handlers(name: str, *kinds: str) -> dict[str, list[str]]:
-    closed = dict.fromkeys(("ActionDone", "ActionRefused", "ActionFailed"), [f"{name}.closed"])
+    closed = {kind: [f"{name}.closed"] for kind in ("ActionDone", "ActionRefused", "ActionFailed")}
     return {"Lagged": [f"{name}.lagged"], **closed} | {kind: [f"{name}.first"] for kind in kinds}
 
 
@@ -167,7 +167,7 @@ class Model:
 
     @property
     def states(self) -> list[Seen]:
-        return [part.state for part in (*self.subs, *self.works)]
+        return [*(sub.state for sub in self.subs), *(work.state for work in self.works)]
 
     @property
     def is_behind(self) -> bool:

@@ -24,14 +24,15 @@ def test_the_real_clock_tells_the_time_of_day_and_never_goes_back() -> None:
     assert 1_700_000_000 * 10**9 < readings[0] < 4_000_000_000 * 10**9
 
 
-def test_a_prefix_is_the_time_in_milliseconds_and_31_random_bits_in_base_36() -> None:
+def test_a_prefix_is_the_time_in_milliseconds_and_31_random_bits_in_base_36_and_a_hyphen() -> None:
     clock = FakeClock()
     clock.random = Random(7)
     prefix = clock.new_prefix()
 
-    assert len(prefix) == 14
+    assert len(prefix) == 15
     assert int(prefix[:8], 36) == clock.now_ns() // 1_000_000
-    assert int(prefix[8:], 36) == Random(7).getrandbits(31)
+    assert int(prefix[8:14], 36) == Random(7).getrandbits(31)
+    assert prefix[14] == "-"
     assert prefix == prefix.lower()
 
 

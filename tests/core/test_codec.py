@@ -105,7 +105,7 @@ def test_two_classes_of_one_name_are_an_error_that_names_both() -> None:
 
         return Twin
 
-    twins = [Twin, other()]
+    twins: list[type[Action]] = [Twin, other()]
     names = [f"{__name__}.{cls.__qualname__}" for cls in twins]
     with pytest.raises(WiringError, match=re.escape(" and ".join(sorted(names)) + " both go by 'Twin'")):
         decode(encode(Twin()), Action)

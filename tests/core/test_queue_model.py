@@ -347,7 +347,7 @@ class QueueMachine(RuleBasedStateMachine):
         logging.disable(logging.CRITICAL)
         self.loop = asyncio.SelectorEventLoop()
         self.unhandled: list[dict[str, Any]] = []
-        self.loop.set_exception_handler(lambda loop, context: self.unhandled.append(context))
+        self.loop.set_exception_handler(lambda _loop, context: self.unhandled.append(context))
 
     @initialize(setting=settings_())
     def build(self, setting: Setting) -> None:
@@ -455,7 +455,9 @@ class QueueMachine(RuleBasedStateMachine):
         self.every_action_is_closed_once_by_each_executor_or_by_who_refused_it()
 
     def every_action_is_closed_once_by_each_executor_or_by_who_refused_it(self) -> None:
-        closings = Counter((closed.action, closed.by) for closed in self.world.heard["W"] if isinstance(closed, ActionClosed))
+        closings = Counter(
+            (closed.action, closed.by) for closed in self.world.heard["W"] if isinstance(closed, ActionClosed)
+        )
         assert set(closings.values()) <= {1}
         enders: dict[int, set[str]] = {}
         for action, by in closings:

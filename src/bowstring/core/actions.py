@@ -35,9 +35,17 @@ class Events(Protocol):
 
     next_seq: Callable[[], int]
 
-    def reply(self, events: Iterable[Event], *, cause: Message, fresh: bool = False) -> None: ...
-    def fail(self, subscriber: Subscriber, error: BaseException, *, cause: Message) -> None: ...
-    def turn(self, work: Callable[..., None], *args: object) -> None: ...
+    def reply(self, events: Iterable[Event], *, cause: Message, fresh: bool = False) -> None:
+        """Publish what an action caused."""
+        ...
+
+    def fail(self, subscriber: Subscriber, error: BaseException, *, cause: Message) -> None:
+        """Tell that a guard raised."""
+        ...
+
+    def turn(self, work: Callable[..., None], *args: object) -> None:
+        """Do some work that publishes, then deliver what it published."""
+        ...
 
 
 class ActionQueue:
@@ -64,7 +72,7 @@ class ActionQueue:
         Raises `PublishError` when one cannot be published; then none is.
         """
         for action in actions:
-            if action.seq or action.__class__ not in self._plans:
+            if action.__class__ not in self._plans or action.seq:
                 self._check(action)
             force_setattr(action, "seq", self._next_seq())
             force_setattr(action, "cause", cause.seq)
@@ -180,9 +188,7 @@ class ActionQueue:
             self._carry_out(worker, call, waiting)
         worker.settle()
 
-    def _outcome(
-        self, worker: Worker, action: Action, task: "asyncio.Future[object]", *, fresh: bool = False
-    ) -> None:
+    def _outcome(self, worker: Worker, action: Action, task: "asyncio.Future[object]", *, fresh: bool = False) -> None:
         try:
             self._done(worker, action, task.result(), fresh=fresh)
         except FAILURES as error:

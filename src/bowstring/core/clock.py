@@ -4,10 +4,10 @@ Replace the `Clock` of an engine and the whole bot runs on virtual time with see
 the raw functions everywhere else in core and trading. Timers are the event loop's.
 """
 
-import random
 import threading
 import time
 from collections.abc import Callable
+from random import Random
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -21,12 +21,12 @@ class Clock:
 
     monotonic_ns: Callable[[], int]
     epoch_ns: int
-    random: random.Random
+    random: Random
 
     def __init__(self) -> None:
         self.monotonic_ns = time.monotonic_ns
         self.epoch_ns = time.time_ns() - time.monotonic_ns()
-        self.random = random.Random()
+        self.random = Random()
 
     def now_ns(self) -> int:
         """The time in nanoseconds since the epoch."""

@@ -1,7 +1,7 @@
 """What users write: collectors, strategies, guards and executors, and `@on`, which declares their handlers."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterator, Sequence
 from typing import ClassVar, Protocol, TypeVar
 
 from msgspec import Struct
@@ -13,7 +13,7 @@ from bowstring.core.messages import Action, Actions, Event, Events, Message
 M = TypeVar("M", bound=Message)
 S = TypeVar("S")
 Returns = Action | Event | Actions | Events | str | None
-R = TypeVar("R", bound=Returns | Awaitable[Returns])
+R = TypeVar("R", bound=Returns | Awaitable[Returns] | AsyncIterable[Action] | AsyncIterable[Event])
 
 
 class Emit(Protocol):
@@ -71,7 +71,7 @@ class Component:
 
     def handlers(self) -> Iterator[Handler]:
         """The handlers declared with `@on`, base classes first, in the order of their definition."""
-        declared: dict[str, tuple[type[Message], bool]] = {}
+        declared: dict[str, tuple[object, bool]] = {}
         for cls in reversed(type(self).__mro__):
             for name, method in vars(cls).items():
                 handles = getattr(method, "__handles__", None)
@@ -79,9 +79,7 @@ class Component:
                     declared[name] = handles
         for name, (message_type, all_) in declared.items():
             if not (isinstance(message_type, type) and issubclass(message_type, Message)):
-                raise WiringError(
-                    f"{type(self).__name__}.{name}: @on({message_type!r}) needs an Event or Action class"
-                )
+                raise WiringError(f"{type(self).__name__}.{name}: @on({message_type!r}) needs an Event or Action class")
             yield Handler(message_type, all_, name, getattr(self, name))
 
 

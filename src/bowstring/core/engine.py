@@ -1,36 +1,25 @@
 """The engine: owns the queues, the lifecycle and the supervision. Nothing else."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
 from bowstring.core.clock import Clock
-from bowstring.core.components import Collector, Executor, Guard, Strategy
-from bowstring.core.errors import StopIncomplete
-from bowstring.core.messages import Event
+from bowstring.core.components import Collector, Component, Executor, Guard, Strategy
+from bowstring.core.owner import TaskOwner
 from bowstring.core.queue import EventQueue
 from bowstring.core.routing import Wiring, give_names
-from bowstring.core.subscriber import Account, Subscriber
+from bowstring.core.stopping import Stop
+from bowstring.core.subscriber import Account
 from bowstring.core.supervision import Emitter, supervise
-from bowstring.core.tasks import as_list
 from bowstring.core.timers import Timers
 
-START_S = 60.0
-STRATEGY_STOP_S = 1.0
-EXECUTOR_STOP_S = 7.0  # a stop as a whole ends within 10 s
-
-log = logging.getLogger(__name__)
-
-
-class Stopping(Event, frozen=True):
-    """The engine stops: from now on nothing that adds risk is carried out."""
-
-    reason: str
+START_S = 60.0  # for each component
 
 
 class Engine:
-    """A bot: its components around one event queue and one action queue.
+    """A bot: its components around one event queue and one action queue. It runs once.
 
     Raises `WiringError` when the components do not fit together. An executor for `WakeMe` is always there.
     """
@@ -57,20 +46,39 @@ class Engine:
         self._wiring = Wiring(guards, self._executors, strategies)
         self._queue = EventQueue(self._wiring, clock=self.clock, held=True)
         self._asked_to_stop = asyncio.Event()
-        self._begun: list[Executor] = []
+        self._begun: list[Component] = []
+        self._tasks = TaskOwner()
         self._reason = ""
 
     async def run(self) -> None:
         """Start everything, run until `stop` or until all finite collectors have ended, and stop in order.
 
-        Raises what a component's ``start`` raises, and `StopIncomplete` when something was left behind. When it is
-        cancelled it stops in order too; cancelled again, at once.
+        Raises, with a note that names the component, what a ``start`` raises (TimeoutError when it takes too long) and
+        a collector's `ConfigError`; `StopIncomplete` when something was left behind. When it is cancelled it stops in
+        order too; cancelled again, at once.
         """
+        life = self._tasks.own(self._live(), complaint="the engine did not end")
+        asked = self._tasks.own(self._asked_to_stop.wait(), complaint="the engine did not end")
+        ends: list[asyncio.Future[Any]] = [life, asked]
         try:
-            await self._start()
-            await self._collect()
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if life.done():
+                life.result()
+        except asyncio.CancelledError:
+            self.stop("cancelled")
+            raise
+        except Exception as error:
+            self.stop(f"failed, {error!r}")
+            raise
         finally:
-            await self._stop_in_order()
+            stop = Stop(
+                queue=self._queue,
+                wiring=self._wiring,
+                tasks=self._tasks,
+                begun=self._begun,
+                up=self.started.is_set(),
+            )
+            await stop.run(self._reason)
 
     @property
     def stopping(self) -> bool:
@@ -80,86 +88,57 @@ class Engine:
     def stop(self, reason: str = "asked to stop") -> None:
         """Begin to stop, in order; `run` returns when that is done. For the event loop's thread only."""
         self._reason = self._reason or reason
+        self._queue.actions.refusing_risk = "the engine is stopping"
         self._asked_to_stop.set()
 
     def resume(self, name: str) -> None:
-        """Let a halted strategy or guard go on: what waited for it is delivered first."""
+        """Let a halted strategy or guard go on: what waited for it is delivered first. Raises LookupError otherwise."""
+        halted = [subscriber.name for subscriber in self._wiring.subscribers if subscriber.halted]
+        if name not in halted:
+            raise LookupError(f'"{name}" is not halted; halted: {", ".join(halted) or "none"}')
         self._queue.resume(name)
 
     def accounts(self) -> list[Account]:
         """Where every message went and how old it was, for each strategy, guard and executor."""
         return list(self._queue.accounts())
 
-    async def _start(self) -> None:
-        async with asyncio.timeout(START_S):
-            for executor in self._executors:
-                self._begun.append(executor)
-                await executor.start(Emitter(self._queue))
-            for guard in self._guards:
-                await guard.start()
-            for strategy in self._strategies:
-                await strategy.start()
+    async def _live(self) -> None:
+        """Start and collect, until the finite collectors have ended and all that was told is handled."""
+        emit = Emitter(self._queue)
+        for executor in self._executors:
+            await self._begin(executor, partial(executor.start, emit))
+        for guard in self._guards:
+            await self._begin(guard, guard.start)
+        for strategy in self._strategies:
+            await self._begin(strategy, strategy.start)
         self._queue.release()
         self.started.set()
-
-    async def _collect(self) -> None:
-        """Run all collectors until asked to stop, or until the finite ones have ended and all they told is handled."""
-        async with asyncio.TaskGroup() as group:
-            running = {
-                group.create_task(supervise(collector, queue=self._queue, clock=self.clock)): collector.finite
-                for collector in self._collectors
-            }
-            stop = group.create_task(self._asked_to_stop.wait())
-            ends = [task for task, finite in running.items() if finite]
-            if ends:
-                group.create_task(self._stop_after(ends))
-            await stop
-            for task in running:
-                task.cancel()
-
-    async def _stop_after(self, ends: Sequence["asyncio.Task[None]"]) -> None:
-        await asyncio.wait(ends)
+        await self._collect()
         await self._queue.idle()
         self.stop("all finite collectors have ended")
 
-    async def _stop_in_order(self) -> None:
-        log.info("stopping: %s", self._reason or "failed")
-        self._queue.actions.refusing_risk = "the engine is stopping"
-        if self.started.is_set():
-            stopping = Stopping(self._reason)
-            self._queue.publish(stopping)
-            for strategy in self._wiring.strategies:
-                await self._take_last_actions(strategy, stopping)
-        left = await self._stop_executors()
-        self._queue.actions.close_waiting("the engine has stopped")
-        await self._queue.cancel()
-        if left:
-            raise StopIncomplete("; ".join(left))
-
-    async def _take_last_actions(self, subscriber: Subscriber, stopping: Stopping) -> None:
-        if subscriber.halted or not isinstance(subscriber.component, Strategy):
-            return
+    async def _begin(self, component: Component, start: Callable[[], Awaitable[None]]) -> None:
+        self._begun.append(component)
+        late = f"{component.name} did not start within {START_S:.0f} s"
         try:
-            async with asyncio.timeout(STRATEGY_STOP_S):
-                last = subscriber.component.stop()
-                actions = as_list(await last if isinstance(last, Awaitable) else last)
-        except Exception as error:  # noqa: BLE001  # a user's component is called here; the failure becomes an event
-            self._queue.turn(partial(self._queue.fail, subscriber, error, cause=stopping))
-            return
-        self._queue.turn(partial(self._queue.actions.act, subscriber, actions, cause=stopping))
+            await self._tasks.within(START_S, start(), complaint=late)
+        except Exception as error:
+            error.add_note(f"raised by the start of {component.name}")
+            raise
 
-    async def _stop_executors(self) -> list[str]:
-        """Stop all executors at once; returns what they could not finish."""
-        stops = [self._stop_executor(executor) for executor in self._begun]
-        return [left for left in await asyncio.gather(*stops) if left]
+    async def _collect(self) -> None:
+        """Run all collectors, until the finite ones have ended; for ever if there are none."""
+        running = {self._supervise(collector): collector.finite for collector in self._collectors}
+        never = asyncio.get_running_loop().create_future()
+        finite = {task for task, is_finite in running.items() if is_finite} or {never}
+        pending = finite | running.keys()
+        while finite & pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        for task in pending:
+            self._tasks.cancel(task)
 
-    async def _stop_executor(self, executor: Executor) -> str:
-        try:
-            async with asyncio.timeout(EXECUTOR_STOP_S):
-                await executor.stop()
-        except TimeoutError:
-            return f"{executor.name} did not stop within {EXECUTOR_STOP_S:.0f} s"
-        except Exception as error:  # noqa: BLE001  # a user's component is called here; the failure is reported at the end
-            log.error("%s: failed to stop", executor.name, exc_info=error)
-            return f"{executor.name}: {error}"
-        return ""
+    def _supervise(self, collector: Collector) -> "asyncio.Future[None]":
+        work = supervise(collector, queue=self._queue, clock=self.clock)
+        return self._tasks.own(work, complaint=f"{collector.name} did not end when it was cancelled")

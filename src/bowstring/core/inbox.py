@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
+from typing import Any
 
 from msgspec import Struct
 
@@ -10,7 +11,7 @@ from bowstring.core.messages import Event, Lagged, Message
 LOSSLESS_CAPACITY = 1024  # artemis: 512 for all, and the oldest are lost
 MARKET_CAPACITY = 1024
 
-Call = Callable[[Message], object]
+Call = Callable[[Message], Any]
 Entry = tuple[Event, tuple[Call, ...]]
 """An event, and the handlers that it is still to be given to."""
 

@@ -1,6 +1,6 @@
 """Transform or drop what a collector emits, or what an executor is asked to do, as artemis does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar, cast
 
 from msgspec.structs import force_setattr
@@ -8,6 +8,7 @@ from msgspec.structs import force_setattr
 from bowstring.core.components import Collector, Emit, Executor, Handler
 from bowstring.core.errors import WiringError
 from bowstring.core.messages import Action, Event, Message
+from bowstring.core.supervision import CollectorEmitter
 
 A = TypeVar("A", bound=Action)
 
@@ -24,7 +25,7 @@ class CollectorMap(Collector):
 
     async def run(self, emit: Emit) -> None:
         """Run the collector inside."""
-        self._collector.clock = self.clock
+        self._collector.name, self._collector.clock = self.name, self.clock
         await self._collector.run(_MappedEmit(emit, self._transform))
 
 
@@ -36,15 +37,28 @@ class _MappedEmit:
 
     def __call__(self, event: Event, /) -> None:
         mapped = self._transform(event)
-        if mapped is not None:
-            self._emit(mapped)
+        if mapped is None:
+            self.note_dropped()
+            return
+        if event.received_ns:
+            force_setattr(mapped, "received_ns", event.received_ns)
+        self._emit(mapped)
+
+    def note_dropped(self) -> None:
+        """A source whose events are dropped has not stalled."""
+        if isinstance(self._emit, CollectorEmitter | _MappedEmit):
+            self._emit.note_dropped()
 
 
 class ExecutorMap(Executor, Generic[A]):
-    """An executor that is given ``transform(action)`` for each action of ``action_type``; None drops the action."""
+    """An executor that is given ``transform(action)`` for each action of ``action_type``; None drops the action.
+
+    Actions of other types reach it as they are.
+    """
 
     def __init__(self, executor: Executor, action_type: type[A], transform: Callable[[A], Action | None]) -> None:
         self.name = executor.name or type(executor).__name__
+        self.venue = executor.venue
         self.max_in_flight = executor.max_in_flight
         self.capacity = executor.capacity
         self._executor = executor
@@ -53,27 +67,33 @@ class ExecutorMap(Executor, Generic[A]):
         self._inner = sorted(executor.handlers(), key=lambda handler: len(handler.type.__mro__), reverse=True)
 
     def handlers(self) -> Iterator[Handler]:
-        """One handler of the outer action type, and those that the executor inside has for events."""
-        yield Handler(self._type, False, self.name, self._carry_out)
-        yield from (handler for handler in self._executor.handlers() if issubclass(handler.type, Event))
+        """One handler of the outer action type, and those that the executor inside has for other messages."""
+        yield Handler(self._type, False, "transform", self._carry_out)
+        yield from (handler for handler in self._executor.handlers() if not issubclass(handler.type, self._type))
 
     async def start(self, emit: Emit) -> None:
         """Start the executor inside."""
-        self._executor.clock = self.clock
+        self._executor.name, self._executor.clock = self.name, self.clock
         await self._executor.start(emit)
 
     async def stop(self) -> None:
         """Stop the executor inside."""
         await self._executor.stop()
 
+    def admit(self, actions: Sequence[Action]) -> None:
+        """Show the executor inside what reaches it as it is; what is transformed it is shown one by one."""
+        unmapped = [action for action in actions if not isinstance(action, self._type)]
+        if unmapped:
+            self._executor.admit(unmapped)
+
     def _carry_out(self, action: Message) -> object:
         mapped = self._transform(cast("A", action))
         if mapped is None:
             return None
-        for field in ("seq", "cause", "received_ns", "depth", "strategy"):
-            force_setattr(mapped, field, getattr(action, field))
         handler = next((handler for handler in self._inner if isinstance(mapped, handler.type)), None)
         if handler is None:
             raise WiringError(f"{self.name} does not carry out {type(mapped).__name__}: map to what it handles")
+        for field in ("seq", "cause", "received_ns", "depth", "strategy"):
+            force_setattr(mapped, field, getattr(action, field))
         self._executor.admit([mapped])
         return handler.call(mapped)

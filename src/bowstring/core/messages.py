@@ -5,7 +5,7 @@ A message is a frozen msgspec struct. The engine stamps its envelope once, when 
 * ``seq``: its place in the total order of messages, from 1; 0 while unpublished;
 * ``cause``: the ``seq`` of the message whose handling produced it; 0 if it came from outside;
 * ``received_ns``: when the outside event at the head of its chain was received, nanoseconds since the epoch;
-* ``depth``: how many messages of its chain were published before it without waiting for anything.
+* ``depth``: how many messages of its chain were published before it without waiting for an executor.
 """
 
 from collections.abc import Hashable, Iterable

@@ -114,7 +114,7 @@ class EventQueue:
             self._wake()
 
     def fail(self, subscriber: Subscriber, error: BaseException, *, cause: Message) -> None:
-        """Tell that a component raised. On an event, that halts a strategy, and a guard: it then refuses what adds risk."""
+        """Tell that a component raised. On an event, a strategy is halted, and a guard refuses new risk until resumed."""
         log.error("%s: failed, %r", subscriber.name, error, exc_info=error)
         if subscriber.role != "observer" and isinstance(cause, Event):
             subscriber.halted = True
@@ -163,7 +163,7 @@ class EventQueue:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _deliver(self, event: Event, route: Route) -> None:
-        targets = route.rest if route.key is None else route.find(event)
+        targets = route.find(event) if route.key else route.rest
         targets.published += 1
         received_ns = event.received_ns - self._epoch_ns
         monotonic_ns = self._monotonic_ns
@@ -307,7 +307,7 @@ class EventQueue:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _check(self, event: Event) -> Route:
+    def _check(self, event: object) -> Route:
         if not isinstance(event, Event):
             raise PublishError(f"{event!r} is no Event: return events, an iterable of them, or None")
         if event.seq:

@@ -17,20 +17,18 @@ Target = tuple[Worker, Call]
 class Route:
     """The way of one event type: by symbol or by addressee where that matters.
 
-    ``key`` names the field to look up in ``by_key``; what is not found there goes to ``rest``.
+    ``key`` names the field to `find` in ``by_key``; without it, all go to ``rest``, as does what is not found.
     """
 
     __slots__ = ("by_key", "key", "rest")
 
-    def __init__(self, *, key: str | None, by_key: dict[str, Targets], rest: Targets) -> None:
+    def __init__(self, *, key: str, by_key: dict[str, Targets], rest: Targets) -> None:
         self.key = key
         self.by_key = by_key
         self.rest = rest
 
     def find(self, event: Event) -> Targets:
-        """The targets of this very event."""
-        if self.key is None:
-            return self.rest
+        """The targets of this very event, by its ``key``."""
         return self.by_key.get(getattr(event, self.key), self.rest)
 
 
@@ -78,9 +76,7 @@ class Plan:
 class Wiring:
     """All components of a bot, with their handlers, checked."""
 
-    def __init__(
-        self, guards: Sequence[Guard], executors: Sequence[Executor], strategies: Sequence[Strategy]
-    ) -> None:
+    def __init__(self, guards: Sequence[Guard], executors: Sequence[Executor], strategies: Sequence[Strategy]) -> None:
         self._handlers = {component.name: _handlers(component) for component in (*guards, *executors, *strategies)}
         self.guards = [Subscriber(guard, role="guard") for guard in guards]
         self.observers = [Subscriber(executor, role="observer") for executor in executors]
@@ -116,7 +112,7 @@ class Wiring:
         if "symbol" in event_type.__struct_fields__:
             symbols = {symbol for strategy in self.strategies for symbol in _symbols(strategy) or ()}
             return self._route_by("symbol", sorted(symbols), event_type)
-        return Route(key=None, by_key={}, rest=self._targets(event_type, lambda _subscriber, _handler: True))
+        return Route(key="", by_key={}, rest=self._targets(event_type, lambda _subscriber, _handler: True))
 
     def plan(self, action_type: type[Action]) -> Plan:
         """Build the plan of an action type. Raises `WiringError` when two executors own one venue."""
@@ -156,12 +152,17 @@ class Wiring:
 
     def _check(self) -> None:
         for strategy in self.strategies:
+            if isinstance(symbols := _symbols(strategy), str):
+                raise WiringError(f'{strategy.name}.symbols is one string: write {{"{symbols}"}}')
             for handler in self._handlers[strategy.name]:
                 if not issubclass(handler.type, Event):
                     raise WiringError(
                         f"{strategy.name}.{handler.name} handles the action {handler.type.__name__}: a strategy "
                         "handles events; move it to a guard or an executor"
                     )
+        for worker in self.workers:
+            if worker.executor.max_in_flight < 1:
+                raise WiringError(f"{worker.name}.max_in_flight is {worker.executor.max_in_flight}: let it be 1 or more")
         executed = [handler.type for worker in self.workers for handler in self._handlers[worker.name]]
         for guard in self.guards:
             for handler in self._handlers[guard.name]:

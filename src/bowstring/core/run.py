@@ -5,14 +5,19 @@ import gc
 import importlib
 import importlib.util
 import logging
+import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import cast
 
 from bowstring.core.components import Collector, Executor, Guard, Strategy
 from bowstring.core.engine import Engine
 from bowstring.core.errors import StopIncomplete
 from bowstring.core.subscriber import Account
+
+CLOSE_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -25,42 +30,68 @@ def run(
     executors: Sequence[Executor] = (),
     spin: bool = False,
 ) -> list[Account]:
-    """Build an `Engine` and run it until SIGINT, SIGTERM or its own end; a second signal ends it at once.
+    """Build an `Engine` and run it until SIGINT, SIGTERM or its own end. For the main thread only.
 
-    Runs on uvloop when that is installed. ``spin`` polls the sockets without ever sleeping: half the latency for
-    a whole core, which should be its own. Returns the accounts as they stood at the end. Raises `WiringError`, what a component's ``start`` raises, and
-    ``SystemExit(3)`` when something was left behind.
+    A second signal ends the process at once, whatever it does, with exit code 128 plus the signal's number. Runs on
+    uvloop when that is installed. ``spin`` polls the sockets without ever sleeping: half the latency for a whole core,
+    which should be its own. Returns the accounts as they stood at the end. Raises `WiringError`, what `Engine.run`
+    raises, and ``SystemExit(3)`` when something was left behind.
     """
     engine = Engine(collectors=collectors, strategies=strategies, guards=guards, executors=executors)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        try:
-            runner.run(_main(engine, spin=spin))
-        except StopIncomplete as left:
-            log.critical("left behind: %s", left)
-            raise SystemExit(3) from left
+    loop = _new_loop()
+    try:
+        with _stopped_by_signals(engine, loop):
+            _run(engine, loop, spin=spin)
+    except StopIncomplete as left:
+        log.critical("left behind: %s", left)
+        raise SystemExit(3) from left
+    finally:
+        _close(loop)
     return engine.accounts()
 
 
+def _run(engine: Engine, loop: asyncio.AbstractEventLoop, *, spin: bool) -> None:
+    """Run to the end: what a handler's `sys.exit` raises breaks the loop off at once, but is to stop it in order."""
+    running = loop.create_task(_main(engine, spin=spin))
+    exits: list[SystemExit] = []
+    while not running.done():
+        try:
+            loop.run_until_complete(running)
+        except SystemExit as exit_:
+            exits.append(exit_)
+            engine.stop(repr(exit_))
+    if exits:
+        raise exits[0]
+
+
 async def _main(engine: Engine, *, spin: bool) -> None:
-    loop = asyncio.get_running_loop()
-    running = asyncio.ensure_future(engine.run())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _on_signal, engine, running, number)
     if spin:
-        _spin(loop)
+        _spin(asyncio.get_running_loop())
     freezing = asyncio.ensure_future(_freeze(engine))
     try:
-        await running
-    except asyncio.CancelledError:
-        raise SystemExit(128 + signal.SIGINT) from None
+        await engine.run()
     finally:
         freezing.cancel()
+        gc.unfreeze()
 
 
-def _on_signal(engine: Engine, running: "asyncio.Future[None]", number: int) -> None:
-    if engine.stopping:
-        running.cancel()
-    engine.stop(signal.Signals(number).name)
+@contextmanager
+def _stopped_by_signals(engine: Engine, loop: asyncio.AbstractEventLoop) -> Generator[None]:
+    """Handlers of Python, not of the loop: they run also while a strategy keeps the loop from running."""
+    seen: list[int] = []
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        seen.append(number)
+        if len(seen) > 1:
+            os._exit(128 + number)
+        loop.call_soon_threadsafe(engine.stop, signal.Signals(number).name)
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _spin(loop: asyncio.AbstractEventLoop) -> None:
@@ -75,7 +106,19 @@ async def _freeze(engine: Engine) -> None:
     gc.freeze()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _new_loop() -> asyncio.AbstractEventLoop:
     if importlib.util.find_spec("uvloop") is None:
-        return None
-    return cast("Callable[[], asyncio.AbstractEventLoop]", importlib.import_module("uvloop").new_event_loop)
+        return asyncio.new_event_loop()
+    new_event_loop = importlib.import_module("uvloop").new_event_loop
+    return cast("Callable[[], asyncio.AbstractEventLoop]", new_event_loop)()
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what is left, as `asyncio.Runner` does, but wait for half a second at most."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=CLOSE_S))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()

@@ -13,7 +13,7 @@ from bowstring.core.latency import BUCKETS, percentile_ns
 from bowstring.core.messages import Action
 
 Role = Literal["guard", "executor", "observer", "strategy"]
-"""What a subscriber subscribes for. An executor's events are its ``observer`` part's, its actions its ``executor``'s."""
+"""What a subscriber subscribes for. An executor's events are its ``observer`` part's, its actions the other's."""
 
 
 class Targets:
@@ -57,8 +57,8 @@ class Subscriber:
     """
 
     __slots__ = (
-        "ages", "blocked", "chain_ns", "chained", "component", "halted", "inbox", "name", "publishing", "role", "sources",
-        "task", "undelivered",
+        "ages", "blocked", "chain_ns", "chained", "component", "halted", "inbox", "name", "publishing", "role",
+        "sources", "task", "undelivered",
     )  # fmt: skip
 
     def __init__(self, component: Component, *, role: Role) -> None:
@@ -116,7 +116,7 @@ class Worker:
         self.executor = executor
         self.admits = type(executor).admit is not Executor.admit
         self.name = executor.name
-        self.full = executor.max_in_flight < 1
+        self.full = False
         self.tasks: dict[asyncio.Future[object], None] = {}  # no set: they are cancelled in order
         self.waiting: deque[tuple[Action, Call]] = deque()
         self.ages = [0] * BUCKETS

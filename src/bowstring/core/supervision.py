@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from typing import cast
 
 from bowstring.core.clock import Clock
 from bowstring.core.components import Collector
+from bowstring.core.errors import ConfigError
 from bowstring.core.messages import CollectorDown, CollectorUp, Event
 from bowstring.core.queue import EventQueue
 
@@ -25,27 +27,34 @@ def pauses(clock: Clock) -> Iterator[float]:
 
 
 async def keep_running(
-    work: Callable[[], Awaitable[None]], *, clock: Clock, down: Callable[[str, float], None], finite: bool = False
+    work: Callable[[], Awaitable[None]],
+    *,
+    clock: Clock,
+    down: Callable[[str, float], None],
+    finite: bool = False,
+    fatal: tuple[type[Exception], ...] = (),
 ) -> None:
     """Run ``work`` for ever, again whenever it raises or returns; ``down(reason, retry_in_s)`` is called each time.
 
-    With ``finite``, its return is the end.
+    With ``finite``, its return is the end. What is ``fatal`` is raised.
     """
     pauses_s = pauses(clock)
     while True:
         began_ns = clock.monotonic_ns()
         try:
             await work()
-            if finite:
-                return
-            reason = "it ended, which only a finite one may"
+            reason = "" if finite else "it ended, which only a finite one may"
         except asyncio.CancelledError:
-            if _is_cancelled():
-                raise
             reason = "it was cancelled from within"
-        except Exception as error:  # noqa: BLE001  # a user's component is called here; the failure becomes an event
+        except fatal:
+            raise
+        except Exception as error:  # a user's component is called here; the failure becomes an event
             log.debug("down", exc_info=error)
-            reason = _reason(error)
+            reason = str(_cause(error)) or repr(_cause(error))
+        if _is_cancelled():  # whatever it made of that
+            raise asyncio.CancelledError
+        if not reason:
+            return
         if clock.monotonic_ns() - began_ns > HEALTHY_S * 1e9:
             pauses_s = pauses(clock)
         pause_s = next(pauses_s)
@@ -63,6 +72,7 @@ class Emitter:
         self.drained = queue.drained
 
     def __call__(self, event: Event, /) -> None:
+        """Publish."""
         self._publish(event)
 
 
@@ -79,51 +89,77 @@ class CollectorEmitter:
         self.is_up = False
 
     def __call__(self, event: Event, /) -> None:
+        """Publish, after `CollectorUp` where that is due."""
         self.emitted += 1
         if not self.is_up:
             self.is_up = True
             self._publish(CollectorUp(collector=self._name))
         self._publish(event)
 
+    def note_dropped(self) -> None:
+        """There was an event that is not to be published: no stall."""
+        self.emitted += 1
+
 
 async def supervise(collector: Collector, *, queue: EventQueue, clock: Clock) -> None:
-    """Keep a collector running, and publish `CollectorDown` and `CollectorUp`; returns when a finite one has ended."""
+    """Keep a collector running, and publish `CollectorDown` and `CollectorUp`; returns when a finite one has ended.
+
+    Raises its `ConfigError`: a mistake of the user, which another attempt does not mend. Each attempt is a task of its
+    own and begins when the one before has ended, as one that stalled may take its time for that.
+    """
     emit = CollectorEmitter(queue, collector.name)
+    attempt: asyncio.Task[None] | None = None
 
     def down(reason: str, retry_in_s: float) -> None:
         log.warning("%s: down, %s; again in %.1f s", collector.name, reason, retry_in_s)
-        emit.is_up = False
         queue.publish(CollectorDown(collector=collector.name, reason=reason, retry_in_s=retry_in_s))
 
     async def run() -> None:
-        if collector.stall_after_s is None:
-            await collector.run(emit)
-        else:
-            await _run_watched(collector, emit, collector.stall_after_s)
+        nonlocal attempt
+        await _ended(attempt)
+        emit.is_up = False
+        attempt = asyncio.get_running_loop().create_task(collector.run(emit))
+        try:
+            await _watch(attempt, emit, collector.stall_after_s)
+        finally:
+            attempt.cancel()
 
-    await keep_running(run, clock=clock, down=down, finite=collector.finite)
-
-
-async def _run_watched(collector: Collector, emit: CollectorEmitter, stall_after_s: float) -> None:
-    """Run a collector; raise TimeoutError once it has emitted nothing for ``stall_after_s`` (to a quarter of it)."""
-    run = asyncio.ensure_future(collector.run(emit))
-    silent_for = 0
     try:
-        while silent_for < 4:
-            emitted = emit.emitted
-            if (await asyncio.wait({run}, timeout=stall_after_s / 4))[0]:
-                return run.result()
-            silent_for = silent_for + 1 if emit.emitted == emitted else 0
-        raise TimeoutError(f"it stalled: nothing for {stall_after_s} s")
+        await keep_running(run, clock=clock, down=down, finite=collector.finite, fatal=(ConfigError,))
+    except ConfigError as error:
+        error.add_note(f"raised by the collector {collector.name}")
+        raise
     finally:
-        run.cancel()
-        await asyncio.wait({run})
+        await _ended(attempt)
 
 
-def _reason(error: BaseException) -> str:
+async def _watch(attempt: "asyncio.Task[None]", emit: CollectorEmitter, stall_after_s: float | None) -> None:
+    """Wait for the end; raise TimeoutError once nothing was emitted for ``stall_after_s`` (to a quarter of it)."""
+    silent_for = 0
+    while silent_for < 4:
+        emitted = emit.emitted
+        if (await asyncio.wait({attempt}, timeout=stall_after_s and stall_after_s / 4))[0]:
+            error = attempt.exception()
+            if error is not None:
+                raise _cause(error)
+            return
+        silent_for = silent_for + 1 if emit.emitted == emitted else 0
+    raise TimeoutError(f"it stalled: nothing for {stall_after_s} s")
+
+
+async def _ended(attempt: "asyncio.Task[None] | None") -> None:
+    """Wait for its end; what it raised is told by then, or of no interest."""
+    if attempt is not None:
+        await asyncio.wait({attempt})
+        if not attempt.cancelled():
+            attempt.exception()
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What went wrong first, out of a group of errors."""
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error) or repr(error)
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error
 
 
 def _is_cancelled() -> bool:

@@ -43,7 +43,7 @@ def as_list(result: object) -> list[Any]:
         return []
     if isinstance(result, Message) or not isinstance(result, Iterable):
         return [result]
-    return list(result)
+    return list(cast("Iterable[object]", result))
 
 
 class Turn:
@@ -70,7 +70,7 @@ if sys.version_info >= (3, 12):
 
     def _start(work: Coroutine[object, object, object]) -> "asyncio.Future[object]":
         return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
-else:
+else:  # Python 3.11
 
     def _start(work: Coroutine[object, object, object]) -> "asyncio.Future[object]":
         return asyncio.get_running_loop().create_task(work)

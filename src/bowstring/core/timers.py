@@ -3,6 +3,7 @@
 import asyncio
 
 from bowstring.core.components import Emit, Executor, on
+from bowstring.core.errors import Refused
 from bowstring.core.messages import Action, Addressed
 
 MAX_TIMERS = 10_000
@@ -28,13 +29,15 @@ class Timers(Executor):
 
     def __init__(self) -> None:
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._stopped = False
 
     async def start(self, emit: Emit) -> None:
         """Keep the way to publish."""
         self._emit = emit
 
     async def stop(self) -> None:
-        """Forget all timers."""
+        """Forget all timers, and take no more."""
+        self._stopped = True
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -42,6 +45,8 @@ class Timers(Executor):
     @on(WakeMe)
     def set(self, ask: WakeMe) -> None:
         """Set a timer. Raises ValueError for a negative time, OverflowError when there are too many."""
+        if self._stopped:
+            raise Refused("the engine has stopped")
         if not 0 <= ask.after_s < float("inf"):
             raise ValueError(f"after_s is {ask.after_s}: wait 0 seconds or more")
         timer = self._timers.pop((ask.strategy, ask.key), None)

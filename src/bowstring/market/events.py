@@ -35,6 +35,7 @@ class Quote(MarketEvent, frozen=True, kw_only=True):
     time_ns: int = 0
 
     def conflation_key(self) -> Hashable:
+        """The venue and symbol."""
         return Quote, self.venue, self.symbol
 
 
@@ -57,6 +58,7 @@ class MarkPrice(MarketEvent, frozen=True, kw_only=True):
     time_ns: int = 0
 
     def conflation_key(self) -> Hashable:
+        """The venue and symbol."""
         return MarkPrice, self.venue, self.symbol
 
 

@@ -1,7 +1,7 @@
 """The blotter: all orders of one account that this bot placed, their fills, and the positions they make. No I/O."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from bowstring.core.messages import Event
 from bowstring.market.instrument import Instrument
 from bowstring.trading.gateway import FillReport, OrderReport
-from bowstring.trading.messages import Fill, Position, ReconcileMismatch
-from bowstring.trading.orders import Order, advance, contradiction
+from bowstring.trading.messages import Fill, Position, ReconcileMismatch, Side
+from bowstring.trading.orders import EXACT, Order, advance, contradiction, is_news
 
 FINISHED_KEPT = 10_000  # late reports come within seconds
 FILLS_KEPT = 100_000
+ZERO = Decimal(0)
 
 
 class Blotter:
@@ -32,9 +33,16 @@ class Blotter:
         """Take a new order in."""
         self.live[order.client_order_id] = order
 
-    def withdraw(self, client_order_id: str) -> None:
-        """Note, without an event, that an order was proven not sent: its action's closing tells that."""
-        self._keep(replace(self.live[client_order_id], status="failed"))
+    def withdraw(self, client_order_id: str) -> bool:
+        """Note, without an event, that an order was proven not sent: its action's closing tells that.
+
+        False: it cannot be, for the venue has told of it.
+        """
+        order = self.live.get(client_order_id)
+        if order is None or order.status != "pending":
+            return False
+        self._keep(replace(order, status="failed"))
+        return True
 
     def find(self, client_order_id: str) -> Order | None:
         """An order, live or finished; None for one that is not ours or long gone."""
@@ -44,53 +52,73 @@ class Blotter:
         """A strategy's live orders."""
         return [order for order in self.live.values() if order.strategy == strategy]
 
-    def take_report(self, report: OrderReport) -> Iterator[Event]:
-        """Take in the venue's word on an order; yields what is new. Reports of foreign orders tell nothing."""
+    def symbols_with_fills_to_come(self) -> Sequence[str]:
+        """The symbols of live orders, and of finished ones that filled more than the fills that were told."""
+        short = (o for o in self._finished.values() if o.filled > self._filled.get(o.client_order_id, ZERO))
+        return sorted({order.symbol for order in (*self.live.values(), *short)})
+
+    def reducible(self, strategy: str, symbol: str, *, side: Side) -> Decimal:
+        """By how much an order of this side would reduce the strategy's position, its live ones taken as filled."""
+        position = self._positions.get((strategy, symbol), ZERO)
+        reducible = position if side == "sell" else position.copy_negate()
+        for order in self.of(strategy):
+            if order.symbol == symbol and order.side == side:
+                to_come = EXACT.subtract(order.quantity, self._filled.get(order.client_order_id, ZERO))
+                reducible = EXACT.subtract(reducible, to_come)
+        return reducible
+
+    def take_report(self, report: OrderReport) -> list[Event]:
+        """Take in the venue's word on an order; returns what is new. Reports of foreign orders tell nothing."""
         order = self.find(report.client_order_id)
         if order is None:
-            return
+            return []
+        events: list[Event] = []
         problem = contradiction(order, report)
         if problem:
-            yield ReconcileMismatch(venue=self._venue, symbol=order.symbol, reason=problem)
+            events.append(ReconcileMismatch(venue=self._venue, symbol=order.symbol, reason=problem))
         after = advance(order, report)
-        if after is order:
-            return
         self._keep(after)
-        yield after.update()
+        if is_news(order, after):
+            events.append(after.update())
+        return events
 
-    def take_fill(self, report: FillReport, *, recovered: bool = False) -> Iterator[Event]:
-        """Take in one execution, once: the fill, what it does to its order, and the position it makes."""
+    def take_fill(self, report: FillReport, *, recovered: bool = False) -> list[Event]:
+        """Take in one execution, once: the fill, the position it makes, and what it does to its order."""
         order = self.find(report.client_order_id)
         if order is None or (report.symbol, report.trade_id) in self._trades:
-            return
+            return []
         self._trades[report.symbol, report.trade_id] = None
         if len(self._trades) > FILLS_KEPT:
             self._trades.popitem(last=False)
-        yield _fill(order, report, recovered=recovered)
-        yield self._position(order, report)
-        filled = self._filled.get(order.client_order_id, Decimal(0)) + report.quantity
+        filled = EXACT.add(self._filled.get(order.client_order_id, ZERO), report.quantity)
         self._filled[order.client_order_id] = filled
-        yield from self.take_report(
-            OrderReport(client_order_id=order.client_order_id, status="open", filled=filled, time_ns=report.time_ns)
+        cumulative = OrderReport(
+            client_order_id=order.client_order_id, status="open", filled=filled, time_ns=report.time_ns
         )
+        return [
+            _fill(order, report, recovered=recovered),
+            self._position(order, report),
+            *self.take_report(cumulative),
+        ]
 
     def _position(self, order: Order, report: FillReport) -> Position:
         key = order.strategy, order.symbol
-        change = report.quantity if report.side == "buy" else -report.quantity
+        change = EXACT.add if report.side == "buy" else EXACT.subtract
+        quantity = change(self._positions.get(key, ZERO), report.quantity)
         instrument = self.instruments.get(order.symbol)
         if instrument is not None and report.fee_currency == instrument.base:
-            change -= report.fee
-        self._positions[key] = self._positions.get(key, Decimal(0)) + change
-        return Position(
-            strategy=order.strategy, venue=order.venue, symbol=order.symbol, quantity=self._positions[key]
-        )
+            quantity = EXACT.subtract(quantity, report.fee)
+        self._positions[key] = quantity
+        return Position(strategy=order.strategy, venue=order.venue, symbol=order.symbol, quantity=quantity)
 
     def _keep(self, order: Order) -> None:
+        client_order_id = order.client_order_id
         if not order.is_final:
-            self.live[order.client_order_id] = order
+            self.live[client_order_id] = order
+            self._finished.pop(client_order_id, None)
             return
-        self.live.pop(order.client_order_id, None)
-        self._finished[order.client_order_id] = order
+        self.live.pop(client_order_id, None)
+        self._finished[client_order_id] = order
         if len(self._finished) > FINISHED_KEPT:
             forgotten, _order = self._finished.popitem(last=False)
             self._filled.pop(forgotten, None)

@@ -1,11 +1,18 @@
 """Guards: small classes that refuse an order, with the reason. A replacement is judged like a new order."""
 
 from collections import deque
+from collections.abc import Iterable
 from decimal import Decimal
+from functools import reduce
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bowstring.core.components import Guard, on
-from bowstring.trading.intents import NewOrder, new_id
+from bowstring.core.errors import ConfigError
+from bowstring.trading.intents import NewOrder, flaw, new_id
 from bowstring.trading.messages import FINAL, Fill, OrderUpdate, PlaceOrder, Position, ReplaceOrder, Side
+from bowstring.trading.orders import EXACT
 
 
 class MaxNotional(Guard):
@@ -25,14 +32,18 @@ class MaxNotional(Guard):
         return self._judge(order)
 
     def _judge(self, order: NewOrder) -> str | None:
-        notional = order.price * order.quantity
-        return f"notional {notional} exceeds {self._limit}" if notional > self._limit else None
+        if wrong := flaw(order):
+            return wrong
+        notional = EXACT.multiply(order.price.copy_abs(), order.quantity)
+        return f"notional {notional:f} exceeds {self._limit:f}" if notional > self._limit else None
 
 
 class OrderRate(Guard):
     """Refuses an order when ``limit`` orders passed within the last ``per_s`` seconds, of all strategies together."""
 
     def __init__(self, limit: int, *, per_s: float = 1.0) -> None:
+        if limit < 1 or not per_s > 0:
+            raise ConfigError(f"OrderRate({limit}, per_s={per_s}): give at least one order in a time above 0 seconds")
         self._limit = limit
         self._per_s = per_s
         self._passed_ns: deque[int] = deque(maxlen=limit)
@@ -59,24 +70,24 @@ class MaxPosition(Guard):
     """Refuses an order in ``symbol`` that could bring the position beyond ``limit`` base units, long or short.
 
     The position is all strategies' together, at every venue. Every live order of the same side, pending, unknown and
-    about to be replaced ones included, counts as filled.
+    about to be replaced ones included, counts as filled, and what is filled counts even before its `Fill` has come.
     """
 
     def __init__(self, symbol: str, limit: Decimal) -> None:
         self._symbol = symbol
         self._limit = limit
         self._positions: dict[tuple[str, str], Decimal] = {}
-        self._live: dict[str, tuple[Side, Decimal]] = {}
+        self._orders: dict[tuple[str, str, str], _Exposure] = {}
 
     @on(PlaceOrder)
     def judge(self, order: PlaceOrder) -> str | None:
         """Refuse beyond the limit."""
-        return self._judge(order)
+        return self._judge(order, order.side)
 
     @on(ReplaceOrder)
     def judge_replacement(self, order: ReplaceOrder) -> str | None:
         """Refuse beyond the limit: the order to be replaced may still fill."""
-        return self._judge(order)
+        return None if order.side is None else self._judge(order, order.side)
 
     @on(Position)
     def take_position(self, position: Position) -> None:
@@ -87,30 +98,63 @@ class MaxPosition(Guard):
     @on(Fill)
     def take_fill(self, fill: Fill) -> None:
         """Move what was filled from the order to the position, which its own event then makes exact."""
-        if fill.client_order_id in self._live:
-            side, remaining = self._live[fill.client_order_id]
-            self._live[fill.client_order_id] = side, remaining - fill.quantity
-            key = fill.strategy, fill.venue
-            signed = fill.quantity if fill.side == "buy" else -fill.quantity
-            self._positions[key] = self._positions.get(key, Decimal(0)) + signed
+        if fill.symbol != self._symbol:
+            return
+        holder = fill.strategy, fill.venue
+        change = EXACT.add if fill.side == "buy" else EXACT.subtract
+        self._positions[holder] = change(self._positions.get(holder, Decimal(0)), fill.quantity)
+        key = (*holder, fill.client_order_id)
+        if key in self._orders:
+            exposure = self._orders[key]
+            self._note(key, replace(exposure, told=EXACT.add(exposure.told, fill.quantity)))
 
     @on(OrderUpdate)
     def take_update(self, update: OrderUpdate) -> None:
-        """Note what of an order can still fill."""
+        """Note how much an order can have filled in the end."""
         if update.symbol != self._symbol:
             return
-        if update.status in FINAL:
-            self._live.pop(update.client_order_id, None)
-        else:
-            self._live[update.client_order_id] = update.side, update.quantity - update.filled
+        key = update.strategy, update.venue, update.client_order_id
+        most = update.filled if update.status in FINAL else update.quantity
+        told = self._orders[key].told if key in self._orders else update.filled
+        self._note(key, _Exposure(side=update.side, most=most, told=told))
 
-    def _judge(self, order: NewOrder) -> str | None:
+    def _judge(self, order: NewOrder, side: Side) -> str | None:
         if order.symbol != self._symbol:
             return None
-        sign = 1 if order.side == "buy" else -1
-        open_quantity = sum((remaining for side, remaining in self._live.values() if side == order.side), Decimal(0))
-        reached = sum(self._positions.values(), Decimal(0)) + sign * (open_quantity + order.quantity)
-        if sign * reached > self._limit:
-            return f"position in {self._symbol} could reach {reached}, beyond {self._limit}"
-        self._live[new_id(order)] = order.side or "buy", order.quantity
+        if wrong := flaw(order):
+            return wrong
+        reached = EXACT.add(self._reach(side), order.quantity)
+        if reached > self._limit:
+            direction = "long" if side == "buy" else "short"
+            return f"position in {self._symbol} could reach {reached:f} {direction}, beyond {self._limit:f}"
+        key = order.strategy, order.venue, new_id(order)
+        self._note(key, _Exposure(side=side, most=order.quantity, told=Decimal(0)))
         return None
+
+    def _reach(self, side: Side) -> Decimal:
+        """How far the position can come by this side's orders, in their direction."""
+        position = _sum(self._positions.values())
+        to_come = _sum(exposure.to_come for exposure in self._orders.values() if exposure.side == side)
+        return EXACT.add(position if side == "buy" else position.copy_negate(), to_come)
+
+    def _note(self, key: tuple[str, str, str], exposure: "_Exposure") -> None:
+        if exposure.to_come > 0:
+            self._orders[key] = exposure
+        else:
+            self._orders.pop(key, None)
+
+
+class _Exposure(Struct, frozen=True, kw_only=True):
+    """An order: ``most`` is what it can have filled in the end, ``told`` what of that its fills have told."""
+
+    side: Side
+    most: Decimal
+    told: Decimal
+
+    @property
+    def to_come(self) -> Decimal:
+        return EXACT.subtract(self.most, self.told)
+
+
+def _sum(quantities: Iterable[Decimal]) -> Decimal:
+    return reduce(EXACT.add, quantities, Decimal(0))

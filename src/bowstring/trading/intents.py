@@ -29,11 +29,12 @@ class MemoryIntents:
 
     def record(self, orders: Sequence[NewOrder], /) -> None:
         """Remember the client order ids. Raises `NotSent` for one that was recorded before."""
-        ids = [new_id(order) for order in orders]
-        for client_order_id in ids:
-            if client_order_id in self._ids or ids.count(client_order_id) > 1:
+        ids: dict[str, None] = {}
+        for client_order_id in map(new_id, orders):
+            if client_order_id in self._ids or client_order_id in ids:
                 raise NotSent(f"client order id {client_order_id} was used before: an intent is sent at most once")
-        self._ids.update(dict.fromkeys(ids))
+            ids[client_order_id] = None
+        self._ids.update(ids)
         while len(self._ids) > self._capacity:
             del self._ids[next(iter(self._ids))]
 
@@ -41,3 +42,10 @@ class MemoryIntents:
 def new_id(order: NewOrder) -> str:
     """The client order id of the order that is to be placed."""
     return order.client_order_id if isinstance(order, PlaceOrder) else order.new_client_order_id
+
+
+def flaw(order: NewOrder) -> str | None:
+    """Why its numbers are none to reckon with; None if they may be an order's."""
+    if not order.quantity.is_finite() or order.quantity <= 0:
+        return f"its quantity is {order.quantity}"
+    return None if order.price.is_finite() else f"its price is {order.price}"

@@ -11,26 +11,18 @@ from bowstring.core.messages import Action, ActionClosed, ActionExpired, ActionR
 Side = Literal["buy", "sell"]
 TimeInForce = Literal["gtc", "ioc", "fok"]
 
-OrderStatus = Literal[
-    "pending", "unknown", "open", "failed", "refused", "rejected", "expired", "cancelled", "filled"
-]
+OrderStatus = Literal["pending", "unknown", "open", "failed", "refused", "rejected", "expired", "cancelled", "filled"]
 """``pending``: not answered yet; ``unknown``: perhaps at the venue, live until proven otherwise; ``open``: working,
-perhaps partly filled. All others are final. ``failed``: proven not sent; ``refused``: by a guard, not sent;
+perhaps partly filled. All others are final. ``failed``: proven not sent, or absent; ``refused``: by a guard, not sent;
 ``rejected``: by the venue; ``expired``: by its deadline, unsent, or by its time in force at the venue."""
 
 FINAL: frozenset[OrderStatus] = frozenset({"failed", "refused", "rejected", "expired", "cancelled", "filled"})
 
 
 class OrderAction(Action, frozen=True, kw_only=True):
-    """Something to do with one order. ``venue`` may be left out when only one executor takes orders.
+    """Something to do with one order. ``venue`` may be left out when only one executor takes orders."""
 
-    ``client_order_id`` is given by the strategy's counter when the action is published, unless you set it.
-    ``valid_for_s`` counts from the receipt of the event that caused it: later it is expired, never sent.
-    """
-
-    symbol: str = ""
     venue: str = ""
-    client_order_id: str = ""
 
 
 class PlaceOrder(OrderAction, frozen=True, kw_only=True):
@@ -38,9 +30,12 @@ class PlaceOrder(OrderAction, frozen=True, kw_only=True):
 
     There is no market order: say ``time_in_force="ioc"`` and the worst price that you accept. ``post_only`` is
     rejected rather than taking liquidity. ``reduces`` claims that it only reduces your position, which is checked.
+    ``client_order_id`` is given by the strategy's counter when the action is published, unless you set it.
+    ``valid_for_s`` counts from the receipt of the event that caused it: later it is expired, never sent.
     """
 
     symbol: str
+    client_order_id: str = ""
     side: Side
     quantity: Decimal
     price: Decimal
@@ -51,9 +46,11 @@ class PlaceOrder(OrderAction, frozen=True, kw_only=True):
 
     @property
     def adds_risk(self) -> bool:
+        """Unless it claims to reduce."""
         return not self.reduces
 
     def closed_unexecuted(self, closing: ActionClosed) -> Events:
+        """The end of the order that was to be placed."""
         return _unexecuted(self, closing, self.client_order_id)
 
 
@@ -61,10 +58,12 @@ class ReplaceOrder(OrderAction, frozen=True, kw_only=True):
     """Replace the open order ``client_order_id`` by one of the same side, with this quantity and price.
 
     Native where the venue offers it, else: cancel, wait until that is confirmed, place. If the old order fills
-    first, nothing is placed. The new order's id is ``new_client_order_id``, given like `PlaceOrder`'s.
+    first, nothing is placed. The new order's id is ``new_client_order_id``, given like `PlaceOrder`'s. To replace an
+    order that is not in your ``orders`` is an `ActionFailed`, and no order's `OrderUpdate`.
     """
 
     client_order_id: str
+    symbol: str = ""
     quantity: Decimal
     price: Decimal
     side: Side | None = None
@@ -74,9 +73,11 @@ class ReplaceOrder(OrderAction, frozen=True, kw_only=True):
 
     @property
     def adds_risk(self) -> bool:
+        """Always: nobody checks a replacement for reducing."""
         return True
 
     def closed_unexecuted(self, closing: ActionClosed) -> Events:
+        """The end of the order that was to be placed."""
         return _unexecuted(self, closing, self.new_client_order_id)
 
 
@@ -84,6 +85,7 @@ class CancelOrder(OrderAction, frozen=True, kw_only=True):
     """Cancel the order ``client_order_id``. Never expires; an order not sent yet is closed, unsent."""
 
     client_order_id: str
+    symbol: str = ""
 
 
 class OrderUpdate(Addressed, frozen=True, kw_only=True):
@@ -152,17 +154,18 @@ class ReconcileMismatch(Event, frozen=True, kw_only=True):
 
 
 def _unexecuted(order: "PlaceOrder | ReplaceOrder", closing: ActionClosed, client_order_id: str) -> Events:
-    if isinstance(closing, ActionRefused):
-        status: OrderStatus = "refused"
-    else:
-        status = "expired" if isinstance(closing, ActionExpired) else "failed"
+    if order.side is None:
+        return  # no strategy took it for an order
+    status: OrderStatus = "failed"
+    if isinstance(closing, ActionRefused | ActionExpired):
+        status = "refused" if isinstance(closing, ActionRefused) else "expired"
     yield OrderUpdate(
         strategy=order.strategy,
         venue=order.venue,
         symbol=order.symbol,
         client_order_id=client_order_id,
         status=status,
-        side=order.side or "buy",
+        side=order.side,
         quantity=order.quantity,
         price=order.price,
         reason=closing.reason,

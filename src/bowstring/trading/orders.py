@@ -4,19 +4,22 @@ An order's state is the join of all that was ever reported of it: the highest st
 fill. So reports may come late, twice or in any order, and some never: the state is the same, and never goes back.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import msgspec
 
 from bowstring.trading.gateway import OrderReport
 from bowstring.trading.messages import FINAL, OrderStatus, OrderUpdate, Side
 
+EXACT = Context(prec=1_000)
+"""For sums and products of money: the ambient context rounds to 28 digits, and anybody may change it."""
+
 RANK: dict[OrderStatus, int] = {
     "pending": 0,
     "unknown": 1,
-    "open": 2,
-    "failed": 3,
-    "refused": 4,
+    "failed": 2,
+    "refused": 3,
+    "open": 4,  # above the two that we infer: an order that the venue shows is alive, whatever had been proven
     "rejected": 5,
     "expired": 6,
     "cancelled": 7,
@@ -43,13 +46,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more can happen to it."""
+        """Whether nothing more is to be expected of it."""
         return self.status in FINAL
 
     @property
     def remaining(self) -> Decimal:
         """What can still be filled, in base units: of an unknown order all that is not filled."""
-        return Decimal(0) if self.is_final else self.quantity - self.filled
+        return Decimal(0) if self.is_final else EXACT.subtract(self.quantity, self.filled)
 
     def update(self) -> OrderUpdate:
         """The order as an event for its strategy."""
@@ -57,28 +60,42 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def advance(order: Order, report: OrderReport) -> Order:
-    """The order after a report: the same object if the report tells nothing new."""
-    filled = max(order.filled, report.filled)
-    status = max(order.status, report.status, key=RANK.__getitem__)
-    if filled >= order.quantity:
-        status = "filled"
-    after = msgspec.structs.replace(
+    """The order after a report: the join of the two. Of two reasons for one status the greater stays."""
+    status, reason = report.status, report.reason
+    if report.filled >= order.quantity and status != "filled":
+        status, reason = "filled", ""
+    if (RANK[order.status], order.reason) > (RANK[status], reason):
+        status, reason = order.status, order.reason
+    return msgspec.structs.replace(
         order,
         status=status,
-        filled=filled,
-        venue_order_id=order.venue_order_id or report.venue_order_id,
-        reason=report.reason if status != order.status else order.reason,
+        filled=max(order.filled, report.filled),
+        venue_order_id=max(order.venue_order_id, report.venue_order_id),
+        reason=reason,
         time_ns=max(order.time_ns, report.time_ns),
     )
-    told = (after.status, after.filled, after.venue_order_id)
-    return order if told == (order.status, order.filled, order.venue_order_id) else after
+
+
+def is_news(before: Order, after: Order) -> bool:
+    """Whether a strategy is to be told. Another reason why an order never lived is none."""
+    if before.status in NEVER_LIVED and after.status in NEVER_LIVED:
+        return False
+    return (before.status, before.filled, before.venue_order_id) != (after.status, after.filled, after.venue_order_id)
 
 
 def contradiction(order: Order, report: OrderReport) -> str | None:
     """Why the report cannot be true together with what was known, so that a human must look; None if it can."""
     if report.filled > order.quantity:
-        return f"{order.client_order_id} filled {report.filled} of {order.quantity}"
-    lived = report.status not in NEVER_LIVED and RANK[report.status] >= RANK["open"]
-    if order.status in NEVER_LIVED and (lived or report.filled):
-        return f"{order.client_order_id} was {order.status}, yet the venue reports it {report.status}"
+        return f"{order.client_order_id} filled {report.filled:f} of {order.quantity:f}"
+    if order.status in NEVER_LIVED and _shows_life(report):
+        return f"{order.client_order_id} was {order.status}, yet it is {report.status}, {report.filled:f} filled"
+    if report.status in NEVER_LIVED and order.filled:
+        return f"{order.client_order_id} has filled {order.filled:f}, yet it is {report.status}"
+    ids = {order.venue_order_id, report.venue_order_id} - {""}
+    if len(ids) > 1:
+        return f"{order.client_order_id} is two orders at the venue: {' and '.join(sorted(ids))}"
     return None
+
+
+def _shows_life(report: OrderReport) -> bool:
+    return report.filled > 0 or (RANK[report.status] >= RANK["open"] and report.status not in NEVER_LIVED)

@@ -1,85 +1,91 @@
 """The private stream: reports as they come, and after a break first those that were missed, each once."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
-from bowstring.core.clock import Clock
 from bowstring.core.errors import Disconnected
 from bowstring.core.supervision import keep_running
-from bowstring.trading.blotter import Blotter
-from bowstring.trading.gateway import FillReport, Gateway, Report
-from bowstring.trading.resolution import look_up, missed_fills
+from bowstring.trading.desk import Desk
+from bowstring.trading.gateway import Report
+from bowstring.trading.resolution import missed_fills, ref
 
 MAX_HELD = 10_000
+READY_S = 30.0
 
 
 class PrivateStream:
     """Keeps a gateway's private stream running.
 
-    ``take(report, recovered)`` is called for each report. ``down`` says why no new risk may be taken, ``""`` while the
-    stream is up and all that was missed is known. ``on_change(reason, retry_in_s)`` is called when that changes.
+    ``up`` is set once it was up. The desk is ``down`` until the stream is up and all that was missed is known;
+    ``on_change(reason, retry_in_s)`` is called when that changes.
     """
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        *,
-        blotter: Blotter,
-        clock: Clock,
-        take: Callable[[Report, bool], None],
-        on_change: Callable[[str, float], None],
-    ) -> None:
-        self.down = "its private stream is not up yet"
+    def __init__(self, desk: Desk, *, on_change: Callable[[str, float], None]) -> None:
         self.up = asyncio.Event()
-        self._gateway = gateway
-        self._blotter = blotter
-        self._clock = clock
-        self._take = take
+        self._desk = desk
         self._on_change = on_change
-        self._held: list[Report] | None = None
-        self._down_ns = clock.now_ns()
+        self._held: deque[Report] | None = None
+        self._heard_ns = desk.clock.now_ns()
 
     async def run(self) -> None:
         """Run until cancelled."""
-        await keep_running(self._connection, clock=self._clock, down=self._on_down)
+        await keep_running(self._attempt, clock=self._desk.clock, down=self._on_down)
+
+    async def _attempt(self) -> None:
+        # In a task of its own: before Python 3.13 a TaskGroup leaves the one it fails in marked as cancelled.
+        await asyncio.get_running_loop().create_task(self._connection())
 
     async def _connection(self) -> None:
         """One connection's life: what it reports is held back until what was missed has been caught up with."""
-        self._held = []
+        self._held = deque()
         ready = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(ready.set))
-            await ready.wait()
+            async with asyncio.timeout(READY_S):
+                await ready.wait()
             await self._catch_up()
-            self.down = ""
+            self._release_held()
+            self._desk.down = ""
             self.up.set()
             self._on_change("", 0.0)
 
     async def _listen(self, ready: Callable[[], None]) -> None:
-        await self._gateway.stream(self._receive, ready)
+        await self._desk.gateway.stream(self._receive, ready)
         raise Disconnected("the private stream ended")
 
     async def _catch_up(self) -> None:
-        live = list(self._blotter.live.values())
-        silent_ns = self._clock.now_ns() - self._down_ns
-        symbols = sorted({order.symbol for order in live})
-        for fill in await missed_fills(symbols, gateway=self._gateway, silent_ns=silent_ns):
-            self._take(fill, True)
+        """Ask for all that may have happened since the last report. Whatever cannot be had leaves the stream down."""
+        desk, gateway = self._desk, self._desk.gateway
+        if desk.blotter.symbols_with_fills_to_come():
+            await asyncio.sleep(gateway.query_lag_s)  # until then, queries need not show what was just missed
+        live = list(desk.blotter.live.values())
+        for fill in await missed_fills(desk, silent_ns=desk.clock.now_ns() - self._heard_ns):
+            desk.take(fill, recovered=True)
+        shown = {report.client_order_id: report for _symbol, report in await desk.ask(gateway.open_orders())}
         for order in live:
-            await look_up(order, gateway=self._gateway, take=self._take)
-        held, self._held = self._held or [], None
-        for report in held:
-            self._take(report, False)
+            report = shown.get(order.client_order_id) or await desk.ask(gateway.query(ref(order)))
+            if report is not None:
+                desk.take(report)
+        for balance in await desk.ask(gateway.balances()):
+            desk.take(balance)
+
+    def _release_held(self) -> None:
+        held = self._held or deque()
+        if len(held) > MAX_HELD:
+            raise Disconnected(f"more than {MAX_HELD} reports came before those that were missed")
+        while held:  # what comes in meanwhile waits its turn
+            self._desk.take(held.popleft())
+        self._held = None
+        self._heard_ns = self._desk.clock.now_ns()
 
     def _receive(self, report: Report) -> None:
         if self._held is None:
-            self._take(report, False)
-        elif len(self._held) < MAX_HELD:
+            self._heard_ns = self._desk.clock.now_ns()
+            self._desk.take(report)
+        elif len(self._held) <= MAX_HELD:
             self._held.append(report)
-        else:
-            raise Disconnected(f"{MAX_HELD} reports came before those that were missed")
 
     def _on_down(self, reason: str, retry_in_s: float) -> None:
-        self.down = f"its private stream is down: {reason}"
-        self._down_ns = self._clock.now_ns()
+        self._desk.down = f"its private stream is down: {reason}"
         self._on_change(reason, retry_in_s)

@@ -2,88 +2,103 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
 
-from bowstring.core.clock import Clock
 from bowstring.core.supervision import pauses
-from bowstring.trading.blotter import Blotter
-from bowstring.trading.gateway import FillReport, Gateway, OrderRef, OrderReport, Report
+from bowstring.trading.desk import Desk
+from bowstring.trading.gateway import FillReport, OrderRef, OrderReport, Report
 from bowstring.trading.orders import Order
 
-ANSWER_S = 5.0
 MARGIN_NS = 60 * 1_000_000_000  # how much older than thought a fill may be: clocks differ
 
 log = logging.getLogger(__name__)
 
 
-def ref(order: Order) -> OrderRef:
-    """The order's names for its venue."""
-    return OrderRef(
-        symbol=order.symbol, client_order_id=order.client_order_id, venue_order_id=order.venue_order_id
-    )
+class Doubt:
+    """An order whose outcome is unknown. ``request`` is what may still be carrying it out, if that is not over."""
 
+    def __init__(self, order: Order, *, desk: Desk, request: "asyncio.Future[OrderReport] | None" = None) -> None:
+        self._order = order
+        self._desk = desk
+        self._request = request
+        self._began_ns = desk.clock.now_ns()
+        self._first_ns = 0  # the venue's time at some moment when the request had been made
+        self._window_ns = int((desk.gateway.validity_s + desk.gateway.query_lag_s) * 1e9)
 
-async def resolve(
-    order: Order, *, gateway: Gateway, blotter: Blotter, take: Callable[[Report, bool], None], clock: Clock
-) -> None:
-    """Ask the venue about an unknown order until it shows the order, or its absence is proved.
+    async def resolve(self) -> None:
+        """Ask the venue until it shows the order, or its absence is proved.
 
-    Proof of absence: the venue's own clock is past everything that may still bring the order in, and *then* a query
-    for the order and one for its fills both come back empty. "Not found", before that, proves nothing.
-    """
-    asked_ns = clock.now_ns()
-    first_ns = 0  # the venue's time at some moment after the order was sent
-    for pause_s in pauses(clock):
-        if not _is_unknown(order, blotter):
+        Proof of absence: the venue's own clock is past everything that may still bring the order in, and *then* a
+        query for the order and one for its fills both come back empty. "Not found", before that, proves nothing.
+        """
+        for pause_s in pauses(self._desk.clock):
+            try:
+                await self._ask()
+            except Exception as error:  # noqa: BLE001  # whatever a gateway raises: not knowing is the state we are in
+                log.info("%s is still unknown, %r", self._order.client_order_id, error)
+            await self._desk.until(self._is_over, timeout_s=pause_s)
+            if self._is_over():
+                return
+
+    async def _ask(self) -> None:
+        is_sent = not isinstance(self._request, asyncio.Task) or self._request.done()  # a task may be about to send
+        now_ns = await self._desk.ask(self._desk.gateway.time_ns())
+        if is_sent:
+            self._first_ns = self._first_ns or now_ns
+        evidence = await self._evidence(now_ns)
+        for report in evidence:
+            self._desk.take(report, recovered=True)
+        if evidence or self._is_over():
             return
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                now_ns = await gateway.time_ns()
-                first_ns = first_ns or now_ns
-                reports = await _evidence(order, gateway, since_ns=first_ns - (clock.now_ns() - asked_ns) - MARGIN_NS)
-        except Exception as error:  # noqa: BLE001  # whatever a gateway raises: not knowing is the state we are in
-            log.info("%s is still unknown, %r", order.client_order_id, error)
-            reports = []
-            now_ns = 0
-        late_ns = first_ns + int((gateway.validity_s + gateway.query_lag_s) * 1e9)
-        if not reports and now_ns > late_ns:
-            reports = [_absent(order)]
-        for report in reports:
-            take(report, False)
-        await asyncio.sleep(pause_s)
+        if not is_sent:
+            self._give_up_sending()
+        elif now_ns > self._first_ns + self._window_ns:
+            self._desk.take(_absent(self._order))
+
+    async def _evidence(self, now_ns: int) -> list[Report]:
+        desk, order = self._desk, self._order
+        shown = await desk.ask(desk.gateway.query(ref(order)))
+        if shown is not None:
+            return [shown]
+        asked_for_ns = desk.clock.now_ns() - self._began_ns + int(desk.answer_s * 1e9)
+        fills = await desk.ask(desk.gateway.fills_since(order.symbol, now_ns - asked_for_ns - MARGIN_NS))
+        return [fill for fill in fills if fill.client_order_id == order.client_order_id]
+
+    def _give_up_sending(self) -> None:
+        """Only when the request cannot be made any more does the time begin in which it may still come."""
+        if self._request is not None and self._desk.clock.now_ns() - self._began_ns > self._window_ns:
+            self._request.cancel()
+
+    def _is_over(self) -> bool:
+        now = self._desk.blotter.live.get(self._order.client_order_id)
+        return now is None or now.status != "unknown"
 
 
-async def look_up(order: Order, *, gateway: Gateway, take: Callable[[Report, bool], None]) -> None:
+async def look_up(order: Order, *, desk: Desk) -> None:
     """Ask the venue about an order once, and take in what it shows."""
     try:
-        async with asyncio.timeout(ANSWER_S):
-            shown = await gateway.query(ref(order))
+        shown = await desk.ask(desk.gateway.query(ref(order)))
     except Exception as error:  # noqa: BLE001  # whatever a gateway raises: nothing was learnt
         log.info("%s could not be looked up, %r", order.client_order_id, error)
         return
     if shown is not None:
-        take(shown, False)
+        desk.take(shown)
 
 
-async def missed_fills(symbols: Sequence[str], *, gateway: Gateway, silent_ns: int) -> list[FillReport]:
-    """The account's fills in these symbols since ``silent_ns`` ago, oldest first; some may be known already."""
-    since_ns = await gateway.time_ns() - silent_ns - MARGIN_NS
-    return [fill for symbol in symbols for fill in await gateway.fills_since(symbol, since_ns)]
+async def missed_fills(desk: Desk, *, silent_ns: int) -> list[FillReport]:
+    """The fills since ``silent_ns`` ago wherever some may be missing, oldest first; some may be known already."""
+    symbols = desk.blotter.symbols_with_fills_to_come()
+    if not symbols:
+        return []
+    since_ns = await desk.ask(desk.gateway.time_ns()) - silent_ns - MARGIN_NS
+    fills = [fill for symbol in symbols for fill in await desk.ask(desk.gateway.fills_since(symbol, since_ns))]
+    return sorted(fills, key=lambda fill: fill.time_ns)
 
 
-async def _evidence(order: Order, gateway: Gateway, *, since_ns: int) -> list[Report]:
-    shown = await gateway.query(ref(order))
-    if shown is not None:
-        return [shown]
-    fills = await gateway.fills_since(order.symbol, since_ns)
-    return [fill for fill in fills if fill.client_order_id == order.client_order_id]
+def ref(order: Order) -> OrderRef:
+    """The order's names for its venue."""
+    return OrderRef(symbol=order.symbol, client_order_id=order.client_order_id, venue_order_id=order.venue_order_id)
 
 
 def _absent(order: Order) -> OrderReport:
     reason = "proved absent: the venue can no longer accept it, and shows neither the order nor a fill"
     return OrderReport(client_order_id=order.client_order_id, status="failed", reason=reason)
-
-
-def _is_unknown(order: Order, blotter: Blotter) -> bool:
-    now = blotter.live.get(order.client_order_id)
-    return now is not None and now.status == "unknown"

@@ -24,9 +24,8 @@ class Strategy(CoreStrategy):
     class name unless you set it, is how orders find back to their strategy: keep it over restarts.
     """
 
-    built_in: ClassVar[frozenset[str]] = frozenset({"keep_instrument", "keep_order"})
-
     # Two underscores: a subclass may have names of its own for such things.
+    built_in: ClassVar[frozenset[str]] = frozenset({"_Strategy__keep_instrument", "_Strategy__keep_order"})
     __prefix: str = ""
     __placed: int = 0
 
@@ -61,23 +60,21 @@ class Strategy(CoreStrategy):
             self.__note(action, client_order_id=action.client_order_id, side=action.side)
         elif isinstance(action, ReplaceOrder | CancelOrder):
             order = self.__orders.get(action.client_order_id)
-            if order is None:
-                return  # it has ended meanwhile, or never was: the executor says so
-            force_setattr(action, "symbol", order.symbol)
-            force_setattr(action, "venue", order.venue)
+            if order is not None:  # else it has ended meanwhile, or never was: the executor says so
+                force_setattr(action, "symbol", order.symbol)
+                force_setattr(action, "venue", order.venue)
             if isinstance(action, ReplaceOrder):
-                force_setattr(action, "side", order.side)
                 self.__number(action, "new_client_order_id")
-                self.__note(action, client_order_id=action.new_client_order_id, side=order.side)
+                force_setattr(action, "side", order.side if order else None)
+                if order is not None:
+                    self.__note(action, client_order_id=action.new_client_order_id, side=order.side)
 
     @on(InstrumentListed)
-    def keep_instrument(self, listed: InstrumentListed) -> None:
-        """Note what can be traded."""
+    def __keep_instrument(self, listed: InstrumentListed) -> None:
         self.__instruments[listed.symbol] = listed.instrument
 
     @on(OrderUpdate)
-    def keep_order(self, update: OrderUpdate) -> None:
-        """Keep ``orders`` true."""
+    def __keep_order(self, update: OrderUpdate) -> None:
         order = Order(**{field: getattr(update, field) for field in Order.__struct_fields__})
         if order.is_final:
             self.__orders.pop(order.client_order_id, None)
@@ -89,6 +86,8 @@ class Strategy(CoreStrategy):
             return
         self.__prefix = self.__prefix or self.clock.new_prefix()
         self.__placed += 1
+        while f"{self.__prefix}{self.__placed}" in self.__orders:  # one of the author's own
+            self.__placed += 1
         force_setattr(action, field, f"{self.__prefix}{self.__placed}")
 
     def __note(self, action: NewOrder, *, client_order_id: str, side: Side) -> None:

@@ -14,6 +14,7 @@ class PaperExecutor(OrderExecutor):
         self._paper = gateway
 
     async def start(self, emit: Emit) -> None:
+        """Begin as any order executor does."""
         self._paper.clock = self.clock  # the one that stamps the events
         await super().start(emit)
 

@@ -10,10 +10,10 @@ from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError
 from bowstring.market.instrument import Instrument
 from bowstring.trading.executor import Policy
+from bowstring.trading.paper.executor import PaperExecutor
 from bowstring.trading.paper.gateway import PaperGateway
 from bowstring.venues.binance.client import RestClient
 from bowstring.venues.binance.listing import Listing
-from bowstring.trading.paper.executor import PaperExecutor
 from bowstring.venues.binance.stream import BinanceStream
 
 Mode = Literal["paper", "local", "testnet", "live"]

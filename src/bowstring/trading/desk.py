@@ -1,0 +1,107 @@
+"""The desk: what the parts of an `OrderExecutor` share."""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import TypeVar
+
+from bowstring.core.clock import Clock
+from bowstring.core.messages import Event
+from bowstring.trading.blotter import Blotter
+from bowstring.trading.gateway import FillReport, Gateway, OrderReport, Report
+from bowstring.trading.messages import Balance
+
+T = TypeVar("T")
+
+ANSWER_S = 5.0
+Work = asyncio.Future[None] | asyncio.Future[OrderReport]
+
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """One gateway and one blotter, one way in for reports and one way out for events, and the owner of all tasks.
+
+    ``closed`` says why nothing new may be sent but cancels, ``down`` why no new risk may be taken; ``""`` where it may.
+    ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept it.
+    """
+
+    def __init__(self, gateway: Gateway, *, blotter: Blotter, emit: Callable[[Event], None], clock: Clock) -> None:
+        self.gateway = gateway
+        self.blotter = blotter
+        self.clock = clock
+        self.answer_s = max(ANSWER_S, gateway.validity_s)
+        self.closed = "it has not started"
+        self.down = "its private stream is not up yet"
+        self.is_over = False
+        self._emit = emit
+        self._outbox: deque[Event] = deque()
+        self._is_telling = False
+        self._changed = asyncio.Event()
+        self._tasks: dict[Work, None] = {}
+
+    def take(self, report: Report, *, recovered: bool = False) -> None:
+        """Take in a report, and tell what is new."""
+        if isinstance(report, OrderReport):
+            self.tell(self.blotter.take_report(report))
+        elif isinstance(report, FillReport):
+            self.tell(self.blotter.take_fill(report, recovered=recovered))
+        else:
+            venue = self.gateway.venue
+            self.tell([Balance(venue=venue, currency=report.currency, free=report.free, locked=report.locked)])
+        self.notice()
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """Publish events; those that this brings about come after the last of them."""
+        self._outbox.extend(events)
+        if self._is_telling:
+            return
+        self._is_telling = True
+        try:
+            while self._outbox:
+                self._emit(self._outbox.popleft())
+        finally:
+            self._is_telling = False
+
+    def notice(self) -> None:
+        """Have every `until` look again."""
+        self._changed.set()
+        self._changed.clear()
+
+    async def until(self, condition: Callable[[], object], *, timeout_s: float | None = None) -> None:
+        """Wait until something is the case, for ``timeout_s`` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not condition():
+                    await self._changed.wait()
+
+    async def ask(self, answer: Awaitable[T]) -> T:
+        """The venue's answer to a question. Raises TimeoutError when it takes too long, and what the gateway raises."""
+        async with asyncio.timeout(self.answer_s):
+            return await answer
+
+    def own(self, work: Coroutine[object, object, None]) -> None:
+        """Do some work that ends by itself or with the desk."""
+        self.adopt(asyncio.get_running_loop().create_task(work))
+
+    def adopt(self, work: Work) -> None:
+        """See to it that a task ends with the desk, if not by itself. Where it is a mere future, there is no task."""
+        if isinstance(work, asyncio.Task):
+            self._tasks[work] = None
+            work.add_done_callback(self._let_go)
+
+    async def close(self) -> None:
+        """Cancel all work, and wait for its end."""
+        self.is_over = True
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    def _let_go(self, task: Work) -> None:
+        del self._tasks[task]
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.info("%s: %r", self.gateway.venue, error)

@@ -1,0 +1,140 @@
+"""Sending orders, each once, and following each until its outcome is known."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from functools import partial
+
+from bowstring.core.errors import Expired, NotSent, Refused, Rejected
+from bowstring.core.tasks import FAILURES
+from bowstring.trading.desk import Desk
+from bowstring.trading.gateway import OrderReport
+from bowstring.trading.intents import NewOrder
+from bowstring.trading.messages import OrderStatus, PlaceOrder
+from bowstring.trading.orders import Order
+from bowstring.trading.resolution import Doubt
+from bowstring.trading.unsent import Unsent
+
+MAX_UNANSWERED = 512  # more would only queue up before a venue that does not answer
+
+Answer = asyncio.Future[OrderReport]
+Sent = Awaitable[None] | None
+"""What waits for the answer to a request; None where that is not needed any more."""
+
+log = logging.getLogger(__name__)
+
+
+class Sender:
+    """Sends orders that are on record."""
+
+    def __init__(self, desk: Desk, *, unsent: Unsent) -> None:
+        self._desk = desk
+        self._unsent = unsent
+        self._unanswered = 0
+        self._doubted: set[str] = set()
+
+    def check(self, order: PlaceOrder) -> None:
+        """Raise `Expired` or `Refused` if the order may not be sent now."""
+        desk = self._desk
+        age_ns = desk.clock.now_ns() - order.received_ns
+        if not age_ns - order.valid_for_s * 1e9 < 0.5:  # floats are no whole ns; this way, NaN is no time at all
+            raise Expired(f"it was valid for {order.valid_for_s} s and is {age_ns / 1e9:.3f} s old")
+        if desk.closed:
+            raise Refused(f"no orders for {order.venue}: {desk.closed}")
+        if desk.down and order.adds_risk:
+            raise Refused(f"no new risk at {order.venue}: {desk.down}")
+        if order.reduces and order.quantity > self._reducible(order):
+            raise Refused(
+                f"it claims to reduce, but of {order.symbol} there is {self._reducible(order):f} to {order.side}"
+            )
+        if self._unanswered >= MAX_UNANSWERED:
+            raise Refused(f"{self._unanswered} orders are unanswered by {order.venue}")
+
+    def send(self, order: PlaceOrder, request: Callable[[], Awaitable[OrderReport]], *, action: NewOrder) -> Sent:
+        """Send the order that an action asks for, in the caller's stack; what is returned takes the answer in.
+
+        Either raises `NotSent` where that is proven; whatever else happens to the request leaves the order unknown.
+        Raises `Refused` or `Expired` if it may not be sent.
+        """
+        self._unsent.release(action)
+        self.check(order)
+        if self._desk.blotter.find(order.client_order_id) is not None:
+            raise NotSent(f"client order id {order.client_order_id} was used before: an intent is sent at most once")
+        self._desk.blotter.add(_pending(order))
+        try:
+            answer = asyncio.ensure_future(request())
+        except FAILURES as error:
+            self._take_answer(_outcome(order.client_order_id, error))
+            return None
+        self._desk.adopt(answer)
+        self._unanswered += 1
+        return self._follow(order.client_order_id, answer)
+
+    def _reducible(self, order: PlaceOrder) -> Decimal:
+        return self._desk.blotter.reducible(order.strategy, order.symbol, side=order.side)
+
+    async def _follow(self, client_order_id: str, answer: Answer) -> None:
+        with contextlib.suppress(asyncio.CancelledError):  # raised on, it would say that nothing was sent
+            await asyncio.wait({answer}, timeout=self._desk.answer_s)
+        self._unanswered -= 1
+        if answer.done():
+            self._take_answer(_read(client_order_id, answer))
+            return
+        answer.add_done_callback(partial(self._take_late_answer, client_order_id))
+        late = TimeoutError(f"no answer within {self._desk.answer_s} s")
+        self._take(_outcome(client_order_id, late), request=answer)
+
+    def _take_answer(self, outcome: OrderReport) -> None:
+        if outcome.status == "failed" and self._desk.blotter.withdraw(outcome.client_order_id):
+            raise NotSent(outcome.reason)  # which the action's closing tells the strategy
+        self._take(outcome)
+
+    def _take_late_answer(self, client_order_id: str, answer: Answer) -> None:
+        self._take(_read(client_order_id, answer))
+
+    def _take(self, outcome: OrderReport, *, request: Answer | None = None) -> None:
+        """Take an outcome in; if it leaves the order unknown, find out, once."""
+        self._desk.take(outcome)
+        order = self._desk.blotter.live.get(outcome.client_order_id)
+        if order is None or order.status != "unknown" or order.client_order_id in self._doubted:
+            return
+        log.warning("%s: %s is unknown, %s", self._desk.gateway.venue, order.client_order_id, order.reason)
+        if not self._desk.is_over:
+            self._doubted.add(order.client_order_id)
+            self._desk.own(self._resolve(order, request))
+
+    async def _resolve(self, order: Order, request: Answer | None) -> None:
+        await Doubt(order, desk=self._desk, request=request).resolve()
+        self._doubted.discard(order.client_order_id)
+
+
+def _read(client_order_id: str, answer: Answer) -> OrderReport:
+    """What an answer says of its order. That it is still pending is no answer."""
+    try:
+        report = answer.result()
+    except FAILURES as error:
+        return _outcome(client_order_id, error)
+    if report.client_order_id == client_order_id and report.status != "pending":
+        return report
+    return _outcome(client_order_id, ValueError(f"{report} does not tell"))
+
+
+def _outcome(client_order_id: str, error: BaseException) -> OrderReport:
+    status: OrderStatus = "unknown"
+    if isinstance(error, NotSent | Rejected):
+        status = "failed" if isinstance(error, NotSent) else "rejected"
+    return OrderReport(client_order_id=client_order_id, status=status, reason=str(error) or repr(error))
+
+
+def _pending(order: PlaceOrder) -> Order:
+    return Order(
+        strategy=order.strategy,
+        venue=order.venue,
+        symbol=order.symbol,
+        client_order_id=order.client_order_id,
+        side=order.side,
+        quantity=order.quantity,
+        price=order.price,
+    )

@@ -1,0 +1,113 @@
+"""New orders before their first byte: they are recorded, wait for that, and can be withdrawn."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+
+from bowstring.core.errors import Expired, NotSent
+from bowstring.core.tasks import FAILURES
+from bowstring.trading.desk import Desk
+from bowstring.trading.intents import Intents, NewOrder, flaw, new_id
+
+RECORD_S = 60.0  # no order waits longer for its record, however long it is valid
+
+log = logging.getLogger(__name__)
+
+
+class Unsent:
+    """Orders that were admitted and not released yet. An order is released once, to be sent at once, or never."""
+
+    def __init__(self, intents: Intents, *, desk: Desk) -> None:
+        self._intents = intents
+        self._desk = desk
+        self._entries: dict[int, _Entry] = {}
+
+    def admit(self, orders: Sequence[NewOrder]) -> None:
+        """Record the intents of all orders, in one call. Never raises: what went wrong is told by `release`."""
+        entries = [_Entry(order=order, unfit=flaw(order) or _unnamed(order)) for order in orders]
+        self._entries.update({entry.order.seq: entry for entry in entries})
+        sound = [entry for entry in entries if not entry.unfit]
+        if not sound:
+            return
+        try:
+            pending = self._intents.record([entry.order for entry in sound])
+        except FAILURES as error:  # whatever the storage raises: these orders are not sent, cancels beside them are
+            self._note(sound, error)
+            return
+        if pending is None:
+            self._note(sound)
+        else:
+            self._desk.own(self._finish(pending, sound))
+
+    def is_ready(self, order: NewOrder) -> bool:
+        """Whether `release` need not wait."""
+        return self._entries[order.seq].is_ready
+
+    async def ready(self, order: NewOrder) -> None:
+        """Wait until the order is recorded, withdrawn or too late."""
+        entry = self._entries[order.seq]
+        await self._desk.until(lambda: entry.is_ready, timeout_s=min(order.valid_for_s, RECORD_S))
+
+    def is_withdrawn(self, order: NewOrder) -> bool:
+        """Whether it will not be released any more."""
+        return bool(self._entries[order.seq].unfit)
+
+    def withdraw(self, chosen: Callable[[NewOrder], bool], *, reason: str) -> bool:
+        """See to it that the chosen orders are not released. False: there is none."""
+        entries = [entry for entry in self._entries.values() if chosen(entry.order)]
+        for entry in entries:
+            entry.unfit = entry.unfit or reason
+        self._desk.notice()
+        return bool(entries)
+
+    def check(self, order: NewOrder) -> None:
+        """Raise `NotSent` or `Expired`, with the reason, if the order may not be released any more."""
+        entry = self._entries[order.seq]
+        if entry.unfit:
+            raise NotSent(entry.unfit)
+        if not entry.is_ready:
+            raise Expired("its intent was not recorded in time")
+
+    def release(self, order: NewOrder) -> None:
+        """Let an order go, to be sent. Raises like `check`."""
+        self.check(order)
+        del self._entries[order.seq]
+
+    def forget(self, order: NewOrder) -> None:
+        """Have done with an order, released or not."""
+        self._entries.pop(order.seq, None)
+
+    async def _finish(self, pending: Awaitable[None], entries: "Sequence[_Entry]") -> None:
+        try:
+            await pending
+        except FAILURES as error:
+            self._note(entries, error)
+        else:
+            self._note(entries)
+
+    def _note(self, entries: "Sequence[_Entry]", error: BaseException | None = None) -> None:
+        """Note that orders are recorded, or why they are not."""
+        if error is not None:
+            log.error("%s: intents not recorded, %r", self._desk.gateway.venue, error)
+        reason = "" if error is None else f"its intent could not be recorded: {error!r}"
+        for entry in entries:
+            entry.is_recorded = True
+            entry.unfit = entry.unfit or (str(error) if isinstance(error, NotSent) else reason)
+        self._desk.notice()
+
+
+def _unnamed(order: NewOrder) -> str:
+    return "" if new_id(order) else "it has no client order id: place it from a bowstring.Strategy, or give it one"
+
+
+class _Entry(Struct):
+    """``unfit`` says why the order will not be sent."""
+
+    order: NewOrder
+    unfit: str = ""
+    is_recorded: bool = False
+
+    @property
+    def is_ready(self) -> bool:
+        return self.is_recorded or bool(self.unfit)

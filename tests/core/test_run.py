@@ -1,0 +1,190 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from bowstring.core.run import run
+from tests.core.bots import Bot, Tick
+from tests.core.lifecycle import feed_of
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60
+LOOPS = {"uvloop": "uvloop", "stock": "asyncio.unix_events"}
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+both_loops = pytest.mark.parametrize("loop", LOOPS)
+
+
+class Process:
+    """A `small_bot`."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self.signal = process.send_signal
+        self._process, self._stdout, self._stderr = process, process.stdout, process.stderr
+
+    def read_until(self, last: str) -> None:
+        """Read its output up to that line."""
+        while (line := self._stdout.readline()) != f"{last}\n":
+            assert line, self._stderr.read()
+
+    def end(self) -> tuple[int, list[str], str]:
+        """Wait for its end; return its exit code, and what was not read of its lines and of stderr."""
+        lines, errors = self._stdout.read().splitlines(), self._stderr.read()
+        return self._process.wait(), lines, errors
+
+
+@contextmanager
+def small_bot(*arguments: str) -> Generator[Process]:
+    """Run one in a process of its own, for a minute at most."""
+    command = [sys.executable, "-m", "tests.core.small_bot", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        watchdog = Timer(PATIENCE_S, process.kill)
+        watchdog.start()
+        try:
+            yield Process(process)
+        finally:
+            watchdog.cancel()
+            process.kill()
+
+
+@both_loops
+@pytest.mark.parametrize("spin", ["", "spin"])
+def test_a_bot_whose_source_ends_ends_with_exit_code_0(loop: str, spin: str) -> None:
+    with small_bot("lines", loop, spin) as bot:
+        code, lines, errors = bot.end()
+
+    assert (code, errors) == (0, "")
+    assert [line for line in lines if line.startswith("line")] == ["line 0", "line 1", "line 2"]
+    assert f"{LOOPS[loop]} frozen" in lines
+    assert lines[-4:] == [
+        "stopping: all finite collectors have ended",
+        "executors stop",
+        "not frozen",
+        "['Keeper', 'timers', 'Printer', 'Keeper', 'timers']",
+    ]
+
+
+@both_loops
+@pytest.mark.parametrize(("number", "spin"), [(signal.SIGINT, ""), (signal.SIGTERM, "spin")])
+def test_a_signal_stops_it_in_order_with_exit_code_0(loop: str, spin: str, number: signal.Signals) -> None:
+    with small_bot("wait", loop, spin) as bot:
+        bot.read_until("up")
+        bot.signal(number)
+        code, lines, errors = bot.end()
+
+    assert (code, errors) == (0, "")
+    assert lines[:2] == [f"stopping: {number.name}", "executors stop"]
+
+
+@both_loops
+def test_a_signal_stops_it_while_it_starts(loop: str) -> None:
+    with small_bot("starting", loop) as bot:
+        bot.read_until("up")
+        bot.signal(signal.SIGTERM)
+        code, _, errors = bot.end()
+
+    assert (code, errors) == (0, "")
+
+
+@both_loops
+def test_what_is_left_behind_is_named_and_gives_exit_code_3(loop: str) -> None:
+    with small_bot("left", loop) as bot:
+        bot.read_until("up")
+        bot.signal(signal.SIGTERM)
+        code, _, errors = bot.end()
+
+    assert code == 3
+    assert errors.splitlines()[-1] == "left behind: Keeper: order 1 may be alive"
+
+
+@both_loops
+def test_what_ignores_its_cancellation_keeps_the_process_from_ending_no_longer_than_it_may(loop: str) -> None:
+    with small_bot("stubborn", loop, "quick") as bot:
+        bot.read_until("up")
+        bot.signal(signal.SIGTERM)
+        code, _, errors = bot.end()
+
+    assert code == 3
+    assert "left behind: Keeper did not stop within" in errors
+
+
+@both_loops
+@pytest.mark.parametrize(("first", "second"), [(signal.SIGINT, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
+def test_a_second_signal_ends_it_at_once(loop: str, first: signal.Signals, second: signal.Signals) -> None:
+    with small_bot("stubborn", loop) as bot:
+        bot.read_until("up")
+        bot.signal(first)
+        bot.read_until("stubborn")
+        bot.signal(second)
+        code, _, _ = bot.end()
+
+    assert code == 128 + second
+
+
+@both_loops
+@pytest.mark.parametrize(("first", "second"), [(signal.SIGINT, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
+def test_it_does_even_if_a_handler_keeps_the_loop(loop: str, first: signal.Signals, second: signal.Signals) -> None:
+    with small_bot("blocked", loop, first.name, second.name) as bot:
+        bot.read_until("up")
+        code, lines, _ = bot.end()
+
+    assert (code, lines) == (128 + second, [f"after {first.name}"])
+
+
+def test_a_mistake_of_the_user_is_raised() -> None:
+    with small_bot("mistaken") as bot:
+        code, _, errors = bot.end()
+
+    assert code == 1
+    assert errors.endswith("bowstring.core.errors.ConfigError: no such symbol\nraised by the collector Mistaken\n")
+
+
+@both_loops
+def test_a_handler_that_exits_stops_it_in_order_too(loop: str) -> None:
+    with small_bot("exiting", loop) as bot:
+        code, lines, _ = bot.end()
+
+    assert code == 5
+    assert lines[-3:] == ["stopping: SystemExit(5)", "executors stop", "not frozen"]
+
+
+@both_loops
+def test_a_task_of_the_user_that_goes_on_does_not_keep_the_process_from_ending(loop: str) -> None:
+    with small_bot("untidy", loop) as bot:
+        bot.read_until("stubborn")
+        bot.signal(signal.SIGTERM)
+        code, _, _ = bot.end()
+
+    assert code == 0
+
+
+# --- in this process -------------------------------------------------------------------------------------------------
+
+
+def test_the_second_signal_counts_whatever_the_first_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+
+    def interrupt(tick: Tick) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(os, "_exit", codes.append)
+    run(collectors=[feed_of(Tick())], strategies=[Bot(interrupt)])
+
+    assert codes == [143]
+
+
+def test_signals_are_handled_as_before_once_it_has_ended() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+
+    run(collectors=[feed_of(Tick())], strategies=[Bot()])
+
+    assert [signal.getsignal(number) for number in SIGNALS] == before

@@ -1,0 +1,105 @@
+"""The benchmarks run: for a moment each, so their figures mean nothing here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.figures import Ratio, Table, percentile
+from benchmarks.soak import slope
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(module: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, timeout=60, text=True, stdout=subprocess.PIPE).stdout
+
+
+def tables(path: Path) -> list[dict[str, Any]]:
+    report: dict[str, list[dict[str, Any]]] = json.loads(path.read_text())
+    return report["tables"]
+
+
+def test_dispatch_measures_both_pipelines_on_both_loops(tmp_path: Path) -> None:
+    run("benchmarks", "dispatch", "--runs", "1", "--seconds", "0.03", "--json", f"{tmp_path}/report.json")
+
+    measured = [(table["title"], sorted(table["runs"])) for table in tables(tmp_path / "report.json")]
+    variants = ["bowstring, asyncio", "bowstring, uvloop", "textbook, asyncio", "textbook, uvloop"]
+    assert measured == [
+        ("event to executor, paced, 1 strategy", variants),
+        ("event to executor, paced, 10 strategies", variants),
+        ("event to executor, paced, 10 strategies, a symbol each", variants),
+        ("event to executor, saturated, 1 strategy", variants),
+        ("event to executor, saturated, 10 strategies", variants),
+        ("event to executor, saturated, 10 strategies, a symbol each", variants),
+    ]
+
+
+def test_accounting_and_decoding_are_measured(tmp_path: Path) -> None:
+    run("benchmarks", "accounting", "decode", "--runs", "1", "--seconds", "0.05", "--json", f"{tmp_path}/report.json")
+
+    assert all(figure > 0 for table in tables(tmp_path / "report.json") for figure in figures(table))
+
+
+def figures(table: dict[str, Any]) -> list[float]:
+    return [sample["ns" if "ns" in sample else "with"] for runs in table["runs"].values() for sample in runs]
+
+
+def test_every_quote_is_answered_with_an_order_at_its_bid(tmp_path: Path) -> None:
+    clients = ["--clients", "bare", "bowstring", "spinning"]
+    run("benchmarks", "tick-to-trade", "--runs", "1", "--seconds", "0.1", "--json", f"{tmp_path}/report.json", *clients)
+
+    assert list(tables(tmp_path / "report.json")[0]["runs"]) == ["bare", "bowstring", "spinning"]
+
+
+def test_the_soak_finds_its_accounts_exact() -> None:
+    assert "accounts: exact" in run("benchmarks.soak", "--seconds", "1", "--rate", "2000", "--every", "0.05")
+
+
+def test_slow_strategies_lose_and_reorder_nothing() -> None:
+    out = run("benchmarks.isolation", "--runs", "1", "--seconds", "0.3", "--offence", "0.05")
+
+    beside = [line.split() for line in out.splitlines() if line.startswith("beside the offender")]
+    assert [line[-2:] for line in beside] == [["0", "0"]] * 3
+
+
+@given(st.floats(-10, 10), st.floats(-10, 10))
+def test_the_slope_of_a_line_is_exact(rise: float, start: float) -> None:
+    xs = [float(x) for x in range(20)]
+
+    assert slope(xs, [start + rise * x for x in xs]) == (pytest.approx(rise, abs=1e-9), pytest.approx(0, abs=1e-6))
+
+
+def test_noise_that_resembles_its_past_widens_the_interval() -> None:
+    xs = [float(x) for x in range(100)]
+
+    _, of_independent = slope(xs, [float(x % 2) for x in range(100)])
+    _, of_waves = slope(xs, [float(x // 10 % 2) for x in range(100)])
+
+    assert of_waves > 2 * of_independent > 0
+
+
+def test_a_percentile_is_a_sample() -> None:
+    assert [percentile([3, 1, 2, 4], fraction) for fraction in (0, 0.5, 0.99)] == [1, 3, 4]
+
+
+def test_a_missed_target_is_said_so() -> None:
+    table = Table(
+        title="speed",
+        samples={"ours": [{"us": 2.0}, {"us": 4.0}, {"us": 3.0}], "theirs": [{"us": 4.0}] * 3},
+        ratios=[
+            Ratio(column="us", variant="ours", beside="theirs", at_most=0.8),
+            Ratio(column="us", variant="ours", beside="theirs", at_most=0.7),
+        ],
+    )
+
+    assert list(table.lines())[-2:] == [
+        "  us: ours / theirs = 0.75 (0.50 to 1.00), target at most 0.80: met",
+        "  us: ours / theirs = 0.75 (0.50 to 1.00), target at most 0.70: MISSED",
+    ]

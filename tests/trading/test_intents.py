@@ -1,0 +1,67 @@
+"""Intents in memory: each client order id once."""
+
+from decimal import Decimal
+
+import pytest
+
+from bowstring.core.errors import NotSent
+from bowstring.trading.intents import MemoryIntents, flaw, new_id
+from bowstring.trading.messages import PlaceOrder, ReplaceOrder
+
+
+def placed(client_order_id: str, *, quantity: str = "1", price: str = "1") -> PlaceOrder:
+    return PlaceOrder(
+        symbol="BTC/USDT",
+        side="buy",
+        quantity=Decimal(quantity),
+        price=Decimal(price),
+        client_order_id=client_order_id,
+    )
+
+
+def replaced(new_client_order_id: str) -> ReplaceOrder:
+    return ReplaceOrder(
+        client_order_id="old", new_client_order_id=new_client_order_id, quantity=Decimal(1), price=Decimal(1)
+    )
+
+
+def test_an_id_is_recorded_once() -> None:
+    intents = MemoryIntents()
+    intents.record([placed("1"), replaced("2")])
+
+    for again in ([placed("1")], [placed("2")], [replaced("1")]):
+        with pytest.raises(NotSent, match="was used before"):
+            intents.record(again)
+
+
+def test_all_of_a_batch_are_recorded_or_none() -> None:
+    intents = MemoryIntents()
+
+    with pytest.raises(NotSent, match="client order id 2 was used before"):
+        intents.record([placed("1"), placed("2"), replaced("2")])
+    intents.record([placed("1"), placed("2")])
+
+
+def test_no_more_ids_are_kept_than_the_capacity() -> None:
+    intents = MemoryIntents(capacity=2)
+    intents.record([placed("1"), placed("2"), placed("3")])
+
+    intents.record([placed("1")])
+    with pytest.raises(NotSent):
+        intents.record([placed("3")])
+
+
+def test_the_new_id_is_that_of_the_order_to_be_placed() -> None:
+    assert new_id(placed("1")) == "1"
+    assert new_id(replaced("2")) == "2"
+
+
+@pytest.mark.parametrize("number", ["NaN", "sNaN", "Infinity", "-Infinity"])
+def test_a_number_that_is_none_is_a_flaw(number: str) -> None:
+    assert flaw(placed("1", quantity=number)) == f"its quantity is {number}"
+    assert flaw(placed("1", price=number)) == f"its price is {number}"
+
+
+@pytest.mark.parametrize(("quantity", "wrong"), [("0", True), ("-1", True), ("0.00000001", False)])
+def test_a_quantity_is_above_zero(quantity: str, wrong: bool) -> None:
+    assert bool(flaw(placed("1", quantity=quantity))) is wrong

@@ -1,0 +1,189 @@
+"""An unknown order stays unknown until the venue shows it, or until it is proven that it never came."""
+
+import asyncio
+
+import pytest
+
+from bowstring.testing.simulation import simulated_clock
+from bowstring.trading.messages import Fill, Position
+from tests.trading.bot import Bot, simulated, until
+from tests.trading.scripted import Reply, ScriptedGateway, not_sent, rejected, reset, silence
+
+ABSENT = "proved absent: the venue can no longer accept it, and shows neither the order nor a fill"
+
+
+def now_s() -> float:
+    return simulated_clock().monotonic_ns() / 1e9
+
+
+async def in_doubt(bot: Bot, reply: Reply) -> str:
+    """An order that is unknown since now."""
+    bot.gateway.then("place", reply)
+    order = bot.place()
+    await until(lambda: bot.status(order) == "unknown")
+    return order
+
+
+@simulated
+async def test_the_stream_shows_it() -> None:
+    async with Bot() as bot:
+        bot.gateway.script = lambda method: reset() if method in {"query", "fills_since"} else None
+        order = await in_doubt(bot, reset(arrives_s=1.0))
+        await until(lambda: bot.statuses(order) == ["unknown", "open"])
+
+
+@simulated
+async def test_a_query_shows_it() -> None:
+    async with Bot() as bot:
+        bot.gateway.delays_s = tuple
+        order = await in_doubt(bot, reset(arrives_s=1.0))
+        await until(lambda: bot.statuses(order) == ["unknown", "open"])
+
+
+@simulated
+async def test_a_fill_shows_it() -> None:
+    async with Bot() as bot:
+        order = await in_doubt(bot, reset(arrives_s=0.01))
+        bot.gateway.delays_s = tuple
+        bot.gateway.hides_orders = True
+        await until(lambda: order in bot.ledger.orders)
+        bot.ledger.fill(order, "5")
+        await until(lambda: bot.statuses(order) == ["unknown", "filled"])
+
+        (fill,) = bot.events(Fill)
+        assert fill.recovered
+
+
+@simulated
+async def test_proof_of_absence_takes_the_venues_window_and_its_lag() -> None:
+    async with Bot(ScriptedGateway(validity_s=4.0, query_lag_s=2.0)) as bot:
+        order = await in_doubt(bot, reset())
+        began_s = now_s()
+        await until(lambda: bot.status(order) == "failed")
+
+        assert 6.0 < now_s() - began_s < 15.0
+        assert [(update.status, update.reason) for update in bot.updates(order)] == [
+            ("unknown", "reset"),
+            ("failed", ABSENT),
+        ]
+
+
+@simulated
+async def test_it_is_the_venues_clock_that_counts() -> None:
+    async with Bot(ScriptedGateway(validity_s=4.0, query_lag_s=2.0)) as bot:
+        order = await in_doubt(bot, reset())
+        await asyncio.sleep(1)
+        stopped_ns = bot.gateway.stop_clock()
+        await asyncio.sleep(600)
+        assert bot.status(order) == "unknown"
+
+        bot.gateway.stopped_ns = stopped_ns + 10_000_000_000
+        await until(lambda: bot.status(order) == "failed")
+
+
+@pytest.mark.parametrize(("late_ns", "status"), [(0, "unknown"), (1, "failed")])
+@simulated
+async def test_the_window_is_over_after_its_last_nanosecond(late_ns: int, status: str) -> None:
+    async with Bot(ScriptedGateway(validity_s=4.0, query_lag_s=2.0)) as bot:
+        stopped_ns = bot.gateway.stop_clock()
+        order = await in_doubt(bot, reset())
+        await asyncio.sleep(1)
+        bot.gateway.stopped_ns = stopped_ns + 6_000_000_000 + late_ns
+        await asyncio.sleep(100)
+
+        assert bot.status(order) == status
+        bot.gateway.stopped_ns = None
+
+
+@pytest.mark.parametrize("skew_s", [-100_000.0, 100_000.0])
+@simulated
+async def test_a_venue_with_another_time_is_believed_in_its_own(skew_s: float) -> None:
+    async with Bot() as bot:
+        bot.gateway.skew_s = skew_s
+        absent = await in_doubt(bot, reset())
+        present = await in_doubt(bot, reset(arrives_s=0.2))
+        await until(lambda: bot.status(present) == "open")
+        await until(lambda: bot.status(absent) == "failed")
+
+
+@simulated
+async def test_not_found_before_that_proves_nothing() -> None:
+    async with Bot(ScriptedGateway(validity_s=60.0, query_lag_s=0.0)) as bot:
+        bot.gateway.delays_s = tuple
+        order = await in_doubt(bot, reset(arrives_s=55.0))
+        await until(lambda: bot.gateway.count("query", order) >= 6)
+        assert bot.statuses(order) == ["unknown"]
+
+        await until(lambda: bot.statuses(order) == ["unknown", "open"], within_s=200)
+
+
+@simulated
+async def test_a_query_that_lags_behind_proves_nothing() -> None:
+    async with Bot(ScriptedGateway(validity_s=1.0, query_lag_s=20.0)) as bot:
+        bot.gateway.delays_s = tuple
+        bot.gateway.lag_s = 20.0
+        order = await in_doubt(bot, reset(arrives_s=0.9))
+        await until(lambda: bot.status(order) != "unknown")
+
+        assert bot.statuses(order) == ["unknown", "open"]
+
+
+@pytest.mark.parametrize("method", ["time_ns", "query", "fills_since"])
+@pytest.mark.parametrize("reply", [reset(), rejected(), not_sent(), silence()])
+@simulated
+async def test_a_question_without_an_answer_proves_nothing(method: str, reply: Reply) -> None:
+    async with Bot() as bot:
+        bot.gateway.script = lambda asked: reply if asked == method else None
+        order = await in_doubt(bot, reset())
+        await asyncio.sleep(120)
+        assert bot.statuses(order) == ["unknown"]
+
+        bot.gateway.heal()
+        await until(lambda: bot.statuses(order) == ["unknown", "failed"])
+
+
+@simulated
+async def test_a_fill_alone_keeps_absence_from_being_proved() -> None:
+    async with Bot() as bot:
+        bot.gateway.delays_s = tuple
+        bot.gateway.hides_orders = True
+        order = await in_doubt(bot, reset(arrives_s=0.05))
+        await asyncio.sleep(0.1)
+        bot.ledger.fill(order, "1")
+        await until(lambda: bot.status(order) != "unknown")
+
+        assert bot.statuses(order) == ["unknown", "open"]
+        assert [position.quantity for position in bot.events(Position)] == [1]
+        bot.gateway.hides_orders = False
+
+
+@simulated
+async def test_a_request_that_was_never_sent_is_given_up_before_absence_is_concluded() -> None:
+    async with Bot(ScriptedGateway(is_async=True, validity_s=2.0, query_lag_s=1.0)) as bot:
+        bot.gateway.queue_s = 1000.0
+        order = bot.place()
+        await until(lambda: bot.status(order) == "failed", within_s=100)
+
+        await asyncio.sleep(1000)
+        assert bot.ledger.accepted == []
+
+
+@simulated
+async def test_the_questions_become_rarer() -> None:
+    async with Bot(ScriptedGateway(validity_s=600.0)) as bot:
+        await in_doubt(bot, reset(at_once=True))
+        await asyncio.sleep(590)
+
+        assert 10 < bot.gateway.count("query") < 60
+
+
+@simulated
+async def test_many_unknown_orders_are_told_apart() -> None:
+    async with Bot(ScriptedGateway(validity_s=4.0, query_lag_s=2.0)) as bot:
+        bot.gateway.delays_s = tuple
+        replies = [reset(arrives_s=0.1 * n if n % 2 else None) for n in range(20)]
+        bot.gateway.then("place", *replies)
+        orders = [bot.place() for _ in replies]
+        await until(lambda: all(bot.status(order) in {"open", "failed"} for order in orders))
+
+        assert [bot.status(order) for order in orders] == ["failed", "open"] * 10
