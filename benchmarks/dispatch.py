@@ -28,7 +28,7 @@ from benchmarks.figures import TESTED, Ratio, Sample, Table, alternate, latency,
 
 RATE_HZ = 1000
 RATE = "events/s of CPU"
-SYMBOLS = tuple(f"{base}/USDT" for base in "BTC ETH SOL XRP BNB ADA DOT LTC UNI XLM".split())
+SYMBOLS = tuple(f"{base}/USDT" for base in ("BTC", "ETH", "SOL", "XRP", "BNB", "ADA", "DOT", "LTC", "UNI", "XLM"))
 
 Pipeline = Callable[[AsyncIterator[Tick], Record, Sequence[str]], Awaitable[None]]
 

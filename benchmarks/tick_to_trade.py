@@ -2,6 +2,9 @@
 
 Every client has a connection for quotes and one for orders, reads the same frames on uvloop, and answers each with an
 order at its bid, which the venue checks. The venue sends 500 quotes a second, unevenly, from a core of its own.
+
+*bare* is a picows callback with msgspec. *bowstring* is a bot with a strategy, a guard and an executor that sends the
+frame, *spinning* the same with ``spin=True``; *orders* has bowstring's `OrderExecutor` and `MaxNotional` instead.
 """
 
 import subprocess
@@ -17,13 +20,16 @@ CLIENTS = {
     "bare": ["bare"],
     "bowstring": ["bot"],
     "spinning": ["bot", "spin"],
+    "orders": ["orders"],
     "ccxt": ["ccxt_pro"],
 }
 TARGETS = (
     Ratio(column="p50 us", variant="bowstring", beside="bare", at_most=1.15),
     Ratio(column="p50 us", variant="spinning", beside="bare", at_most=0.5),
     Ratio(column="p50 us", variant="bowstring", beside="ccxt", at_most=0.2),
+    Ratio(column="p50 us", variant="spinning", beside="ccxt"),
     Ratio(column="p99 us", variant="bowstring", beside="bare"),
+    Ratio(column="p50 us", variant="orders", beside="bare"),
 )
 
 
@@ -33,7 +39,7 @@ def run(*, runs: int, seconds: float, clients: Sequence[str] = tuple(CLIENTS)) -
     with Venue() as venue:
         variants = {client: partial(_measure, venue, client, seconds) for client in clients}
         yield Table(
-            title="tick to trade on loopback: bare = picows + msgspec, bowstring, spinning = bowstring with spin=True",
+            title="tick to trade on loopback",
             samples=alternate(variants, runs=runs),
             ratios=[ratio for ratio in TARGETS if {ratio.variant, ratio.beside} <= set(clients)],
         )

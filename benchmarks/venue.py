@@ -12,10 +12,12 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from subprocess import Popen
 from typing import Self
 
 RATE_HZ = 500
+START_S = 60.0
 PATIENCE_S = 10.0
 SPIN_S = 0.0002  # the last bit of a pause is spent awake, so that every quote is sent by a warm core
 TEXT, PING, PONG = 0x1, 0x9, 0xA
@@ -46,12 +48,12 @@ class Venue:
                 client.terminate()
 
     def _accept(self, client: Popen[bytes]) -> "Connection":
-        while client.poll() is None:
-            try:
+        end = time.monotonic() + START_S
+        while client.poll() is None and time.monotonic() < end:
+            with suppress(TimeoutError):
                 return Connection(self._listener.accept()[0])
-            except TimeoutError:
-                continue
-        raise ConnectionError(f"the client ended with {client.poll()}")
+        client.kill()
+        raise ConnectionError(f"the client did not connect; it ended with {client.wait()}")
 
 
 class Connection:
@@ -88,10 +90,10 @@ class Connection:
     def wait(self) -> int:
         """Poll until something is there; returns when that was, in ns."""
         end = time.perf_counter_ns() + int(PATIENCE_S * 1e9)
-        while (now := time.perf_counter_ns()) < end:
+        while time.perf_counter_ns() < end:
             if self.has_received():
                 return time.perf_counter_ns()
-        raise TimeoutError(f"{self.path}: nothing within {PATIENCE_S} s, {now}")
+        raise TimeoutError(f"{self.path}: nothing within {PATIENCE_S:g} s")
 
     def has_received(self) -> bool:
         try:
@@ -107,7 +109,8 @@ class Connection:
             head = 2 if self._received[1] & 0x7F < 126 else 4
             size = self._received[1] & 0x7F if head == 2 else int.from_bytes(self._received[2:4])
             kind, mask = self._received[0] & 0xF, self._received[head : head + 4]
-            masked, self._received = self._received[head + 4 :][:size], self._received[head + 4 + size :]
+            end = head + 4 + size
+            masked, self._received = self._received[head + 4 : end], self._received[end:]
             payload = bytes(byte ^ key for byte, key in zip(masked, itertools.cycle(mask), strict=False))
             if kind == PING:
                 self.send(payload, PONG)

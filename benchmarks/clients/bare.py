@@ -14,7 +14,7 @@ from picows import (
     ws_connect,  # pyright: ignore[reportUnknownVariableType]  # its **kwargs have no type
 )
 
-from benchmarks.clients.order import order
+from benchmarks.clients.order import frame as order_frame
 from benchmarks.figures import TESTED, pin
 
 
@@ -43,7 +43,7 @@ class Quotes(WSListener):
         if frame.msg_type is WSMsgType.TEXT:
             quote = decode(frame.get_payload_as_memoryview()).data
             if quote.b < quote.a:
-                self._orders.send(WSMsgType.TEXT, order(client_order_id=str(next(self._ids)), price=quote.b))
+                self._orders.send(WSMsgType.TEXT, order_frame(client_order_id=str(next(self._ids)), price=quote.b))
 
 
 async def main(url: str) -> None:

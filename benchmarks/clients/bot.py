@@ -1,10 +1,10 @@
-"""bowstring in `benchmarks.tick_to_trade`: a whole bot, run by `bs.run`; with a second argument, spinning."""
+"""bowstring in `benchmarks.tick_to_trade`: a bot that sends frames itself; with a second argument, spinning."""
 
 import sys
 from decimal import Decimal
 
 import bowstring as bs
-from benchmarks.clients.order import QUANTITY, order
+from benchmarks.clients.order import QUANTITY, frame
 from benchmarks.figures import TESTED, pin
 from bowstring.net.websocket import WebSocket, connect
 from bowstring.venues.binance import Binance
@@ -48,7 +48,7 @@ class Sender(bs.Executor):
 
     @bs.on(bs.PlaceOrder)
     def place(self, place: bs.PlaceOrder) -> bs.Events:
-        self._websocket.send(order(client_order_id=place.client_order_id, price=place.price))
+        self._websocket.send(frame(client_order_id=place.client_order_id, price=place.price))
         yield bs.OrderUpdate(
             strategy=place.strategy,
             venue=place.venue,

@@ -25,6 +25,6 @@ class Order(msgspec.Struct):
 encode = msgspec.json.Encoder().encode
 
 
-def order(*, client_order_id: str, price: Decimal) -> bytes:
-    """A limit order to buy."""
+def frame(*, client_order_id: str, price: Decimal) -> bytes:
+    """A limit order to buy, as JSON."""
     return encode(Order(id=client_order_id, params=Params(price=format(price, "f"), quantity=format(QUANTITY, "f"))))

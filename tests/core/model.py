@@ -87,6 +87,7 @@ class Sub:
     role: str
     handlers: Mapping[str, Sequence[str]]
     halted: bool = False
+    frozen: bool = False
     suspended: bool = False
     waiting: list[tuple[Msg, Sequence[str]]] = field(default_factory=list[tuple[Msg, Sequence[str]]])
     lost: list[int] = field(default_factory=list[int])
@@ -208,7 +209,7 @@ class Model:
 
     def resume(self, name: str) -> None:
         (sub,) = (sub for sub in self.subs if sub.name == name and sub.halted)
-        sub.halted = False
+        sub.halted = sub.frozen = False
         self.turn(partial(self._catch_up, sub))
 
     def close_waiting(self) -> None:
@@ -246,9 +247,9 @@ class Model:
             if not handlers or for_another:
                 continue
             sub.published += 1
-            if sub.halted:
+            if sub.frozen:
                 sub.undelivered += 1
-            elif sub.suspended or sub.waiting:
+            elif sub.halted or sub.suspended or sub.waiting:
                 self._keep(sub, msg, handlers)
             else:
                 sub.delivered += 1
@@ -259,7 +260,9 @@ class Model:
         if msg.type not in {"Mark", "Tape"}:
             if len(sub.waiting) - len(market) == LOSSLESS_CAPACITY:
                 sub.undelivered += 1
-                self._fail(sub, msg)
+                sub.frozen = sub.role != "observer"
+                if not sub.halted:
+                    self._fail(sub, msg)
                 return
         elif same := [entry for entry in market if msg.type == entry[0].type == "Mark" and msg.tag == entry[0].tag]:
             sub.waiting.remove(same[0])

@@ -295,7 +295,7 @@ def test_a_strategy_that_raises_is_halted_and_all_others_go_on(caplog: pytest.Lo
     assert caplog.messages == ["bot: failed, ValueError('broken')"]
 
 
-def test_what_a_halted_strategy_is_not_given_is_counted() -> None:
+def test_what_comes_while_a_strategy_is_halted_waits_for_it() -> None:
     bot = Bot(fail)
     queue = queue_of(bot)
     for _ in range(3):
@@ -303,8 +303,28 @@ def test_what_a_halted_strategy_is_not_given_is_counted() -> None:
 
     account = account_of(queue, "bot")
     assert len(bot.seen) == 1
-    assert (account.published, account.delivered, account.undelivered, account.waiting) == (3, 1, 2, 0)
+    assert (account.published, account.delivered, account.undelivered, account.waiting) == (3, 1, 0, 2)
     assert account.halted
+
+
+def test_a_halted_strategy_is_given_nothing_from_beyond_a_gap(on_loop: OnLoop) -> None:
+    async def main() -> None:
+        for n in range(1 + LOSSLESS_CAPACITY + 2):
+            queue.publish(Tick(n=n))
+        frozen.append(account_of(queue, "bot"))
+        bot.react = silent
+        queue.resume("bot")
+        await passes(5)
+        queue.publish(Tick(n=-1))
+
+    witness, bot = Witness(), Bot(fail)
+    frozen: list[Account] = []
+    queue = queue_of(witness, bot)
+    on_loop(main())
+
+    assert witness.failures == [("bot", "strategy", True)]
+    assert (frozen[0].waiting, frozen[0].undelivered) == (LOSSLESS_CAPACITY, 2)
+    assert [event.n for event in bot.seen if isinstance(event, Tick)] == [*range(1 + LOSSLESS_CAPACITY), -1]
 
 
 def test_a_failure_without_words_is_told_by_its_type() -> None:
@@ -398,8 +418,8 @@ def test_what_waited_is_delivered_first_when_a_strategy_is_resumed(on_loop: OnLo
     on_loop(main())
 
     account = account_of(queue, "sleeper")
-    assert [event.n for event in sleeper.seen if isinstance(event, Tick)] == [0, 1, 2, 3, 5]
-    assert (account.undelivered, account.halted) == (2, False)  # Tick 4, and that it failed
+    assert [event.n for event in sleeper.seen if isinstance(event, Tick)] == [0, 1, 2, 3, 4, 5]
+    assert (account.undelivered, account.halted) == (0, False)
 
 
 def test_a_resumed_strategy_that_has_nothing_waiting_gets_what_comes() -> None:
@@ -1273,7 +1293,7 @@ def test_drained_does_not_wait_for_what_is_halted(on_loop: OnLoop) -> None:
         queue.publish(Tick())
         await passes(5)
         await sleeper.wake()
-        assert account_of(queue, "sleeper").waiting == 1
+        assert account_of(queue, "sleeper").waiting == 2  # the tick and its own failure
         assert (await is_over(queue.drained())).done()
         assert (await is_over(queue.idle())).done()
 

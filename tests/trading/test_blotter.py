@@ -260,6 +260,20 @@ def test_old_orders_and_fills_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> 
     assert blotter.take_fill(execution("3", client_order_id="3")) == []
 
 
+def test_an_order_that_turned_out_to_live_is_not_forgotten_with_the_finished_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "FINISHED_KEPT", 1)
+    blotter = made(order("1"), order("2"), order("3"))
+    blotter.withdraw("1")
+    blotter.take_fill(execution("t1", "4"))
+    for client_order_id in ("2", "3"):
+        blotter.take_report(report("cancelled", client_order_id=client_order_id))
+
+    (update,) = (event for event in blotter.take_fill(execution("t2", "4")) if isinstance(event, OrderUpdate))
+    assert update.filled == 8
+
+
 def test_a_recovered_fill_says_so() -> None:
     blotter = made()
 

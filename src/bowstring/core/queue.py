@@ -133,7 +133,7 @@ class EventQueue:
         """Let a halted strategy or guard go on, with what waits for it first. Raises KeyError if none has this name."""
         named = {subscriber.name: subscriber for subscriber in self._wiring.subscribers if subscriber.halted}
         subscriber = named[name]
-        subscriber.halted = False
+        subscriber.halted = subscriber.frozen = False
         self.turn(self._catch_up, subscriber)
 
     def accounts(self) -> Iterator[Account]:
@@ -268,10 +268,13 @@ class EventQueue:
                 self._handle(subscriber, lagged, calls)
 
     def _hold(self, subscriber: Subscriber, event: Event, calls: tuple[Call, ...]) -> None:
+        if not subscriber.frozen and subscriber.inbox.put(event, calls):
+            return
+        subscriber.undelivered += 1
         if subscriber.halted:
-            subscriber.undelivered += 1
-        elif not subscriber.inbox.put(event, calls):
-            subscriber.undelivered += 1
+            subscriber.frozen = True  # what is in the inbox is without a gap
+        else:
+            subscriber.frozen = subscriber.role != "observer"
             self.fail(subscriber, OverflowError(f"its inbox is full, {len(subscriber.inbox)} events wait"), cause=event)
 
     def _drain(self) -> None:

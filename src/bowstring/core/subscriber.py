@@ -30,7 +30,7 @@ class Account(Struct, frozen=True, kw_only=True):
     """Where every message for one subscriber went, and how old it was when its handler started.
 
     ``published == delivered + conflated + dropped + waiting + undelivered``, exactly, between any two deliveries.
-    ``undelivered`` are those published while it was halted, or for which there was no room. An age counts from the
+    ``undelivered`` are the lossless ones for which there was no room, and all after them until it is resumed. An age counts from the
     receipt of the outside event at the head of the chain, in ns.
     """
 
@@ -52,12 +52,13 @@ class Subscriber:
     """One component that is given events.
 
     ``blocked`` is the one question that the hot path asks: true while an async handler is suspended, while events
-    wait, and when halted. ``ages`` is bumped at each delivery, so its sum is the number of deliveries. ``chained``
+    wait, and when halted. While it is halted its inbox goes on taking events; once there was no room for a lossless
+    one it is ``frozen``, so that it never holds what came after a gap. ``ages`` is bumped at each delivery, so its sum is the number of deliveries. ``chained``
     counts what it published in the chain of the outside event received at ``chain_ns``, during a backlog.
     """
 
     __slots__ = (
-        "ages", "blocked", "chain_ns", "chained", "component", "halted", "inbox", "name", "publishing", "role",
+        "ages", "blocked", "chain_ns", "chained", "component", "frozen", "halted", "inbox", "name", "publishing", "role",
         "sources", "task", "undelivered",
     )  # fmt: skip
 
@@ -68,6 +69,7 @@ class Subscriber:
         self.publishing = _publishing(component)
         self.blocked = False
         self.halted = False
+        self.frozen = False
         self.chain_ns = 0
         self.chained = 0
         self.task: asyncio.Future[object] | None = None

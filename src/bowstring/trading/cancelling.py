@@ -34,7 +34,7 @@ class Canceller:
             task.add_done_callback(lambda _task: self._under_way.pop(client_order_id))
             self._desk.adopt(task)
             self._under_way[client_order_id] = task
-        return asyncio.shield(self._under_way[client_order_id])
+        return self._under_way[client_order_id]
 
     async def end(self, orders: Iterable[Order]) -> None:
         """Cancel orders, again and again, until all of them have ended."""
