@@ -171,10 +171,10 @@ class Judge(Guard):
         return self.verdict(action)
 
 
-def queue_of(*components: Component, clock: Clock | None = None, held: bool = False) -> EventQueue:
+def queue_of(*components: Component, clock: Clock | None = None, **options: bool) -> EventQueue:
     """Build the queue of some components, each kind in the order given."""
     guards = [component for component in components if isinstance(component, Guard)]
     executors = [component for component in components if isinstance(component, Executor)]
     strategies = [component for component in components if isinstance(component, Strategy)]
     give_names(components)
-    return EventQueue(Wiring(guards, executors, strategies), clock=clock or FakeClock(), held=held)
+    return EventQueue(Wiring(guards, executors, strategies), clock=clock or FakeClock(), **options)

@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import struct
-import sys
 import time
 from contextlib import suppress
 
@@ -89,7 +88,6 @@ async def test_what_is_sent_arrives_as_text_frames(tls: bool) -> None:
     assert frames == [(TEXT, b'{"method":"SUBSCRIBE"}'), (TEXT, "21 °C".encode())]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
 @PLAIN_AND_TLS
 async def test_a_peer_that_does_not_read_gets_no_late_orders(tls: bool) -> None:
     peer = Stalled()
