@@ -3,30 +3,23 @@
 ``python -m benchmarks.soak --seconds 600 --rate 5000``. Of ten events four are of a kind that is conflated, four of one
 that is dropped, oldest first, and two are lossless. The accounts are checked against what the collector, the strategies
 and the executor counted themselves; exit code 1 if they differ.
-
-Memory is the resident set; Linux only. Its slope is a least squares fit, without the first tenth: the warming up. A
-sample resembles the one before, so for the confidence interval they count as fewer: n (1 - r) / (1 + r), where r is the
-correlation of neighbouring residuals.
 """
 
 import argparse
 import asyncio
 import logging
-import math
-import os
 import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Sequence
-from pathlib import Path
-from statistics import correlation, linear_regression
-from typing import ClassVar, NamedTuple
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import ClassVar
 
 import uvloop
 
 import bowstring as bs
 from benchmarks.feed import beats, paced
 from benchmarks.figures import TESTED, environment, pin
+from benchmarks.memory import Memory
 from bowstring.core.messages import Delivery
 from bowstring.core.subscriber import Account
 
@@ -127,24 +120,15 @@ class Sink(bs.Executor):
         self.seen += 1
 
 
-class Resources(NamedTuple):
-    """What the process holds at a time, in seconds since the start."""
-
-    at_s: float
-    rss_mib: float
-    fds: int
-    tasks: int
-
-
-async def soak(*, seconds: float, rate_hz: float, every_s: float) -> tuple[list[Resources], list[str]]:
-    """Run the bot; returns samples of its resources, and what of its accounts is wrong."""
+async def soak(*, seconds: float, rate_hz: float, memory: Memory, every_s: float) -> list[str]:
+    """Run the bot and print its accounts; returns what of them is wrong."""
     with paced(rate_hz=rate_hz, seconds=seconds) as socket:
         source, healthy, lagging, halted, sink = Source(socket), Healthy(), Lagging(), Halted(), Sink()
         engine = bs.Engine(
             collectors=[source], strategies=[halted, lagging, healthy], guards=[Limit()], executors=[sink]
         )
         running = asyncio.ensure_future(engine.run())
-        samples = [sample async for sample in _sample(running, every_s)]
+        await memory.watch(running, every_s=every_s)
         await running
     accounts = {account.name: account for account in engine.accounts() if account.published}
     print("\n".join(_rows(accounts.values())))
@@ -155,29 +139,11 @@ async def soak(*, seconds: float, rate_hz: float, every_s: float) -> tuple[list[
         "Halted": (everything, halted.seen, 0),
         "Sink": (source.emitted[Report], sink.seen, 0),
     }
-    return samples, [
+    return [
         f"{name}: counted {counts}, its account says {account}"
         for name, counts in expected.items()
         if not _is_exact(account := accounts[name], *counts)
     ]
-
-
-async def _sample(running: "asyncio.Future[None]", every_s: float) -> AsyncIterator[Resources]:
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    while not running.done():
-        await asyncio.wait({running}, timeout=every_s)
-        yield _resources(loop.time() - began)
-
-
-def _resources(at_s: float) -> Resources:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return Resources(
-        at_s=at_s,
-        rss_mib=pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
-        fds=len(os.listdir("/proc/self/fd")),
-        tasks=len(asyncio.all_tasks()),
-    )
 
 
 def _is_exact(account: Account, published: int, delivered: int, dropped: int) -> bool:
@@ -195,21 +161,6 @@ def _rows(accounts: Iterable[Account]) -> Iterator[str]:
         yield f"{account.name:10}" + "".join(f"{getattr(account, column):>13,}" for column in columns)
 
 
-def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
-    """The least squares slope, and how far the ends of its 95 % confidence interval are from it."""
-    fit = linear_regression(xs, ys)
-    residuals = [y - fit.intercept - fit.slope * x for x, y in zip(xs, ys, strict=True)]
-    squares = sum(residual**2 for residual in residuals)
-    if squares < 1e-12:
-        return fit.slope, 0.0
-    alike = max(0.0, correlation(residuals[:-1], residuals[1:]))
-    count = len(xs) * (1 - alike) / (1 + alike)
-    if count <= 2:
-        return fit.slope, math.inf
-    centre = sum(xs) / len(xs)
-    return fit.slope, 1.96 * math.sqrt(squares / (count - 2) / sum((x - centre) ** 2 for x in xs))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
     parser.add_argument("--seconds", type=float, default=600)
@@ -219,15 +170,11 @@ def main() -> None:
     print("\n".join(f"{name}: {value}" for name, value in environment().items()))
     pin(TESTED)
     logging.disable(logging.ERROR)  # one strategy fails on purpose
-    samples, wrong = uvloop.run(soak(seconds=arguments.seconds, rate_hz=arguments.rate, every_s=arguments.every))
+    seconds, every_s = arguments.seconds, arguments.every
+    memory = Memory(capacity=int(seconds / every_s) + 100)
+    wrong = uvloop.run(soak(seconds=seconds, rate_hz=arguments.rate, memory=memory, every_s=every_s))
     print("accounts:", "; ".join(wrong) or "exact")
-    warm = samples[len(samples) // 10 :]
-    per_s, margin = slope([sample.at_s for sample in warm], [sample.rss_mib for sample in warm])
-    low, high = (per_s - margin) * 3600, (per_s + margin) * 3600
-    print(f"rss: {warm[0].rss_mib:.1f} MiB after the warming up, {warm[-1].rss_mib:.1f} MiB at the end")
-    print(f"rss slope: {per_s * 3600:+.2f} MiB/h, 95 % confidence interval {low:+.2f} to {high:+.2f}")
-    print(f"open files: {warm[0].fds} to {max(sample.fds for sample in warm)}")
-    print(f"tasks: {warm[0].tasks} to {max(sample.tasks for sample in warm)}")
+    print("\n".join(memory.lines()))
     sys.exit(1 if wrong else 0)
 
 

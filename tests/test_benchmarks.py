@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.figures import Ratio, Table, percentile
-from benchmarks.soak import slope
+from benchmarks.memory import slope
 
 ROOT = Path(__file__).parents[1]
 

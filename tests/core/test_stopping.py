@@ -334,7 +334,10 @@ def test_a_handler_that_begins_in_answer_to_a_cancellation_is_cancelled_too() ->
 
     async def repair(failed: ComponentFailed) -> None:
         begun.append(failed.component)
-        await forever()
+        try:
+            await forever()
+        finally:
+            await asyncio.sleep(0.05)
 
     class Repairer(Strategy):
         @on(ComponentFailed)

@@ -76,6 +76,14 @@ def test_only_who_asked_is_woken() -> None:
     assert [sleeper.woken for sleeper in sleepers] == [[(1, "k")], [(2, "k")]]
 
 
+def test_who_asks_for_no_time_is_woken_next() -> None:
+    sleeper = Sleeper([WakeMe(after_s=0)])
+
+    live(ticks(2000), sleeper, course=stop_after(3))
+
+    assert sleeper.woken == [(2, "")]
+
+
 def test_a_wake_is_news_from_outside_and_no_link_of_a_chain() -> None:
     class Metronome(Sleeper):
         @on(Woke)

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypedDict, TypeVar, Unpack
 from bowstring.core.components import Collector, Emit, Executor, Guard, on
 from bowstring.core.engine import Engine
 from bowstring.core.errors import StopIncomplete
-from bowstring.core.messages import Action, ActionClosed, Actions, Addressed, CollectorUp, ComponentFailed, Event
+from bowstring.core.messages import Action, ActionClosed, Actions, Addressed, CollectorUp, Event
 from bowstring.testing.simulation import simulate, simulated_clock
 from bowstring.trading.executor import OrderExecutor, Policy
 from bowstring.trading.gateway import Gateway
@@ -279,8 +279,8 @@ class Bot:
                 assert before.status not in FINAL or before.status == after.status, f"{before} then {after}"
 
     def check_orders(self) -> None:
-        """What strategies believe is what the blotter knows; one that was halted has not heard all."""
-        halted = {failed.component for failed in self.events(ComponentFailed)}
+        """What strategies believe is what the blotter knows; one that is halted has not heard all."""
+        halted = {account.name for account in self.engine.accounts() if account.halted}
         for trader in (trader for trader in self.traders.values() if trader.name not in halted):
             known = {order.client_order_id: order for order in self.blotter.of(trader.name)}
             assert {key: _told(order) for key, order in trader.orders.items()} == {

@@ -167,6 +167,7 @@ class ScriptedGateway:
         self.hides_orders = False
         self.queue_s = 0.0
         self.is_prompt = False
+        self.since_ns = 0
         self.refuses_streams = False
         self.ends_streams = False
         self.calls: list[tuple[str, str]] = []
@@ -253,6 +254,7 @@ class ScriptedGateway:
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
         await self._read("fills_since", symbol)
+        self.since_ns = time_ns
         shown_ns = self._now_ns() - self.lag_s * 1e9
         return [fill for fill in self.ledger.fills if fill.symbol == symbol and time_ns <= fill.time_ns <= shown_ns]
 

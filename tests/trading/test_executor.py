@@ -90,6 +90,9 @@ async def test_the_orders_of_a_halted_strategy_are_cancelled_and_those_of_others
         await until(lambda: not bot.blotter.of("one"))
 
         assert [bot.status(order) for order in (first, second, third)] == ["cancelled", "cancelled", "open"]
+        assert bot.trader.orders != {}
+        bot.engine.resume("one")
+        assert bot.trader.orders == {}
 
 
 @simulated

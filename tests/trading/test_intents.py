@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from bowstring.core.errors import NotSent
 from bowstring.trading.intents import MemoryIntents, flaw, new_id
@@ -60,6 +61,11 @@ def test_the_new_id_is_that_of_the_order_to_be_placed() -> None:
 def test_a_number_that_is_none_is_a_flaw(number: str) -> None:
     assert flaw(placed("1", quantity=number)) == f"its quantity is {number}"
     assert flaw(placed("1", price=number)) == f"its price is {number}"
+
+
+def test_a_time_that_is_none_is_a_flaw() -> None:
+    assert flaw(replace(placed("1"), valid_for_s=float("nan"))) == "its valid_for_s is nan"
+    assert flaw(replace(placed("1"), valid_for_s=float("inf"))) is None
 
 
 @pytest.mark.parametrize(("quantity", "wrong"), [("0", True), ("-1", True), ("0.00000001", False)])

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from bowstring.core.messages import CollectorDown, CollectorUp
+from bowstring.testing.simulation import simulated_clock
 from bowstring.trading import private_stream
 from bowstring.trading.messages import Balance, Fill, OrderUpdate
 from tests.trading.bot import Bot, buy, simulated, until
@@ -193,6 +194,20 @@ async def test_a_stream_that_was_silent_before_it_broke_is_caught_up_with_from_i
         await restored(bot)
 
         assert fills(bot) == [("1", True)]
+
+
+@simulated
+async def test_no_more_is_fetched_than_may_have_been_missed() -> None:
+    async with Bot() as bot:
+        order = await bot.open()
+        await asyncio.sleep(100_000)
+        bot.ledger.fill(order, "1")
+        heard_ns = simulated_clock().now_ns()
+        await asyncio.sleep(100)
+        await cut(bot)
+        await restored(bot)
+
+        assert heard_ns - 70_000_000_000 < bot.gateway.since_ns < heard_ns
 
 
 @pytest.mark.parametrize("method", ["time_ns", "fills_since", "open_orders", "query", "balances"])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bowstring.testing.simulation import simulated_clock
-from bowstring.trading.messages import Fill, Position
+from bowstring.trading.messages import Fill, Position, ReconcileMismatch
 from tests.trading.bot import Bot, simulated, until
 from tests.trading.scripted import Reply, ScriptedGateway, not_sent, rejected, reset, silence
 
@@ -166,6 +166,38 @@ async def test_a_request_that_was_never_sent_is_given_up_before_absence_is_concl
 
         await asyncio.sleep(1000)
         assert bot.ledger.accepted == []
+
+
+@pytest.mark.parametrize("queue_s", [5.5, 6.5, 7.5, 8.5, 9.5])
+@simulated
+async def test_the_window_begins_when_the_request_can_no_longer_be_sent(queue_s: float) -> None:
+    async with Bot(ScriptedGateway(is_async=True, validity_s=1.0, query_lag_s=2.0)) as bot:
+        bot.gateway.delays_s = tuple
+        bot.gateway.lag_s = 2.0
+        bot.gateway.queue_s = queue_s  # unanswered after 5 s, and only then made
+        bot.gateway.then("place", reset(arrives_s=0.9, at_once=True))
+        order = bot.place()
+        await until(lambda: bot.status(order) == "unknown")
+        bot.gateway.queue_s = 0.0
+        await until(lambda: bot.status(order) != "unknown")
+
+        assert bot.status(order) == ("open" if bot.ledger.accepted else "failed")
+
+
+@simulated
+async def test_what_is_shown_while_the_question_is_asked_is_not_denied_by_the_answer() -> None:
+    async with Bot(ScriptedGateway(validity_s=1.0, query_lag_s=1.0)) as bot:
+        bot.gateway.lag_s = 1000.0
+        bot.gateway.delays_s = lambda: (5.0,)
+        bot.gateway.script = lambda method: Reply(answers_s=3.0) if method == "fills_since" else None
+        order = await in_doubt(bot, reset(arrives_s=0.1))
+        await asyncio.sleep(0.2)
+        bot.ledger.fill(order, "1")
+        await asyncio.sleep(10)
+
+        assert bot.statuses(order)[:2] == ["unknown", "open"]
+        assert bot.events(ReconcileMismatch) == []
+        bot.gateway.heal()
 
 
 @simulated

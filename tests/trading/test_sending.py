@@ -209,14 +209,10 @@ async def test_an_order_is_sent_up_to_its_deadline_and_never_later(
 
 
 @simulated
-async def test_a_validity_that_is_no_number_is_none_and_an_endless_one_has_no_end() -> None:
+async def test_an_endless_validity_has_no_end() -> None:
     async with Bot() as bot:
-        never = bot.place(valid_for_s=float("nan"))
-        ever = bot.place(valid_for_s=float("inf"), received_ns=1)
-        await until(lambda: bot.closing(ever))
-
-        assert bot.outcome(never)[0] == "ActionExpired"
-        assert bot.status(ever) == "open"
+        order = bot.place(valid_for_s=float("inf"), received_ns=1)
+        await until(lambda: bot.status(order) == "open")
 
 
 @simulated

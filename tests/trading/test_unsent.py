@@ -229,6 +229,19 @@ async def test_nothing_that_was_dealt_with_is_kept() -> None:
 
 
 @simulated
+async def test_nor_what_could_not_be_sent() -> None:
+    bot, _storage = stored()
+    async with bot:
+        old = await bot.open()
+        bot.replace("never")
+        bot.replace(old, valid_for_s=-1)
+        bot.place(valid_for_s=-1)
+
+        assert isinstance(bot.executor, Transparent)
+        assert not bot.executor.has_unsent()
+
+
+@simulated
 async def test_several_cancels_of_what_was_not_sent_are_done() -> None:
     bot, storage = stored(is_late=True)
     async with bot:

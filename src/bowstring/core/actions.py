@@ -34,6 +34,7 @@ class Events(Protocol):
     """What the action queue needs of the event queue."""
 
     next_seq: Callable[[], int]
+    maybe_behind: bool
 
     def reply(self, events: Iterable[Event], *, cause: Message, fresh: bool = False) -> None:
         """Publish what an action caused."""
@@ -143,6 +144,7 @@ class ActionQueue:
     def _wait(self, worker: Worker, call: Call, action: Action) -> None:
         if len(worker.waiting) < worker.executor.capacity:
             worker.waiting.append((action, call))
+            self._events.maybe_behind = True
             return
         worker.undelivered += 1
         reason = f"{worker.name} is full: {len(worker.waiting)} actions wait"

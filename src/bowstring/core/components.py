@@ -23,7 +23,7 @@ class Emit(Protocol):
         """Publish now, in this call stack. Never raises because of what a subscriber does."""
         ...
 
-    async def drained(self) -> None:
+    def drained(self) -> Awaitable[None]:
         """Wait until no running subscriber has anything waiting: for sources that can be paused."""
         ...
 

@@ -12,7 +12,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from itertools import count
 from types import GeneratorType
@@ -27,7 +27,7 @@ from bowstring.core.inbox import Call
 from bowstring.core.messages import ComponentFailed, Event, Lagged, Message
 from bowstring.core.routing import Route, Wiring
 from bowstring.core.subscriber import Account, Subscriber
-from bowstring.core.tasks import FAILURES, Turn, as_list, awaitable, start
+from bowstring.core.tasks import FAILURES, TURN_EVENTS, TURN_NS, Turn, as_list, awaitable, start
 
 MAX_DEPTH = 64
 MAX_CHAINED = 10_000
@@ -53,7 +53,10 @@ class EventQueue:
         self._pending: deque[Event] = deque()
         self._active = held
         self._waiters: list[asyncio.Future[None]] = []
-        self._stretch = Turn(clock.monotonic_ns)
+        self.maybe_behind = True  # whether `drained` has to look
+        self._nothing_to_wait_for: asyncio.Future[None]
+        self._pulled = 0
+        self._break_ns = 0
 
     def publish(self, event: Event) -> None:
         """Publish an event from outside: deliver it now, or after the delivery that is under way.
@@ -134,6 +137,7 @@ class EventQueue:
         named = {subscriber.name: subscriber for subscriber in self._wiring.subscribers if subscriber.halted}
         subscriber = named[name]
         subscriber.halted = subscriber.frozen = False
+        self.maybe_behind = True
         self.turn(self._catch_up, subscriber)
 
     def accounts(self) -> Iterator[Account]:
@@ -141,13 +145,23 @@ class EventQueue:
         yield from (subscriber.account() for subscriber in self._wiring.subscribers)
         yield from (worker.account() for worker in self._wiring.workers)
 
-    async def drained(self) -> None:
+    def drained(self) -> Awaitable[None]:
         """Wait until no running component has anything waiting, and give the loop its turn when it is due."""
-        if self._stretch.is_over():
-            self._stretch = Turn(self._monotonic_ns)
+        self._pulled += 1
+        if self._pulled & 15 and not self.maybe_behind:  # the clock is read for one in 16, which ask once an event
+            return self._nothing_to_wait_for
+        return self._drained()
+
+    async def _drained(self) -> None:
+        if self._pulled >= TURN_EVENTS or self._monotonic_ns() > self._break_ns:
             await asyncio.sleep(0)
+            self._pulled = 0
+            self._break_ns = self._monotonic_ns() + TURN_NS
         while self._is_behind():
             await self._next_quiet()
+        self.maybe_behind = False
+        self._nothing_to_wait_for = asyncio.get_running_loop().create_future()
+        self._nothing_to_wait_for.set_result(None)
 
     async def idle(self) -> None:
         """Wait until, besides, no handler is suspended."""
@@ -269,6 +283,7 @@ class EventQueue:
 
     def _hold(self, subscriber: Subscriber, event: Event, calls: tuple[Call, ...]) -> None:
         if not subscriber.frozen and subscriber.inbox.put(event, calls):
+            self.maybe_behind = True
             return
         subscriber.undelivered += 1
         if subscriber.halted:
@@ -282,6 +297,7 @@ class EventQueue:
         pending = self._pending
         while pending:
             if turn.is_over():
+                self.maybe_behind = True
                 asyncio.get_running_loop().call_soon(self.turn, _nothing)
                 return
             event = pending.popleft()

@@ -162,7 +162,9 @@ class Wiring:
                     )
         for worker in self.workers:
             if worker.executor.max_in_flight < 1:
-                raise WiringError(f"{worker.name}.max_in_flight is {worker.executor.max_in_flight}: let it be 1 or more")
+                raise WiringError(
+                    f"{worker.name}.max_in_flight is {worker.executor.max_in_flight}: let it be 1 or more"
+                )
         executed = [handler.type for worker in self.workers for handler in self._handlers[worker.name]]
         for guard in self.guards:
             for handler in self._handlers[guard.name]:

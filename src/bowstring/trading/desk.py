@@ -38,7 +38,6 @@ class Desk:
         self.is_over = False
         self._emit = emit
         self._outbox: deque[Event] = deque()
-        self._is_telling = False
         self._changed = asyncio.Event()
         self._tasks: dict[Work, None] = {}
 
@@ -56,14 +55,8 @@ class Desk:
     def tell(self, events: Iterable[Event]) -> None:
         """Publish events; those that this brings about come after the last of them."""
         self._outbox.extend(events)
-        if self._is_telling:
-            return
-        self._is_telling = True
-        try:
-            while self._outbox:
-                self._emit(self._outbox.popleft())
-        finally:
-            self._is_telling = False
+        while self._outbox:
+            self._emit(self._outbox.popleft())
 
     def notice(self) -> None:
         """Have every `until` look again."""

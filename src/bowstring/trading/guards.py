@@ -14,6 +14,8 @@ from bowstring.trading.intents import NewOrder, flaw, new_id
 from bowstring.trading.messages import FINAL, Fill, OrderUpdate, PlaceOrder, Position, ReplaceOrder, Side
 from bowstring.trading.orders import EXACT
 
+ZERO = Decimal(0)
+
 
 class MaxNotional(Guard):
     """Refuses an order whose price times quantity exceeds ``limit``, in quote currency."""
@@ -102,7 +104,7 @@ class MaxPosition(Guard):
             return
         holder = fill.strategy, fill.venue
         change = EXACT.add if fill.side == "buy" else EXACT.subtract
-        self._positions[holder] = change(self._positions.get(holder, Decimal(0)), fill.quantity)
+        self._positions[holder] = change(self._positions.get(holder, ZERO), fill.quantity)
         key = (*holder, fill.client_order_id)
         if key in self._orders:
             exposure = self._orders[key]
@@ -116,7 +118,7 @@ class MaxPosition(Guard):
         key = update.strategy, update.venue, update.client_order_id
         most = update.filled if update.status in FINAL else update.quantity
         told = self._orders[key].told if key in self._orders else update.filled
-        self._note(key, _Exposure(side=update.side, most=most, told=told))
+        self._note(key, _Exposure(update.side, most, told=told))
 
     def _judge(self, order: NewOrder, side: Side) -> str | None:
         if order.symbol != self._symbol:
@@ -127,8 +129,7 @@ class MaxPosition(Guard):
         if reached > self._limit:
             direction = "long" if side == "buy" else "short"
             return f"position in {self._symbol} could reach {reached:f} {direction}, beyond {self._limit:f}"
-        key = order.strategy, order.venue, new_id(order)
-        self._note(key, _Exposure(side=side, most=order.quantity, told=Decimal(0)))
+        self._orders[order.strategy, order.venue, new_id(order)] = _Exposure(side, order.quantity, told=ZERO)
         return None
 
     def _reach(self, side: Side) -> Decimal:
@@ -144,7 +145,7 @@ class MaxPosition(Guard):
             self._orders.pop(key, None)
 
 
-class _Exposure(Struct, frozen=True, kw_only=True):
+class _Exposure(Struct, frozen=True):
     """An order: ``most`` is what it can have filled in the end, ``told`` what of that its fills have told."""
 
     side: Side
@@ -157,4 +158,4 @@ class _Exposure(Struct, frozen=True, kw_only=True):
 
 
 def _sum(quantities: Iterable[Decimal]) -> Decimal:
-    return reduce(EXACT.add, quantities, Decimal(0))
+    return reduce(EXACT.add, quantities, ZERO)

@@ -1,6 +1,7 @@
 """The `Intents` port: what must be on record before the first byte of an order can leave."""
 
 from collections.abc import Awaitable, Sequence
+from math import isnan
 from typing import Protocol
 
 from bowstring.core.errors import NotSent
@@ -48,4 +49,6 @@ def flaw(order: NewOrder) -> str | None:
     """Why its numbers are none to reckon with; None if they may be an order's."""
     if not order.quantity.is_finite() or order.quantity <= 0:
         return f"its quantity is {order.quantity}"
-    return None if order.price.is_finite() else f"its price is {order.price}"
+    if not order.price.is_finite():
+        return f"its price is {order.price}"
+    return f"its valid_for_s is {order.valid_for_s}" if isnan(order.valid_for_s) else None

@@ -39,7 +39,7 @@ class Sender:
         """Raise `Expired` or `Refused` if the order may not be sent now."""
         desk = self._desk
         age_ns = desk.clock.now_ns() - order.received_ns
-        if not age_ns - order.valid_for_s * 1e9 < 0.5:  # floats are no whole ns; this way, NaN is no time at all
+        if age_ns - order.valid_for_s * 1e9 >= 0.5:  # half a nanosecond: 2.3 * 1e9 is a little less than 2_300_000_000
             raise Expired(f"it was valid for {order.valid_for_s} s and is {age_ns / 1e9:.3f} s old")
         if desk.closed:
             raise Refused(f"no orders for {order.venue}: {desk.closed}")

@@ -25,20 +25,14 @@ class Unsent:
 
     def admit(self, orders: Sequence[NewOrder]) -> None:
         """Record the intents of all orders, in one call. Never raises: what went wrong is told by `release`."""
-        entries = [_Entry(order=order, unfit=flaw(order) or _unnamed(order)) for order in orders]
-        self._entries.update({entry.order.seq: entry for entry in entries})
-        sound = [entry for entry in entries if not entry.unfit]
-        if not sound:
-            return
-        try:
-            pending = self._intents.record([entry.order for entry in sound])
-        except FAILURES as error:  # whatever the storage raises: these orders are not sent, cancels beside them are
-            self._note(sound, error)
-            return
-        if pending is None:
-            self._note(sound)
-        else:
-            self._desk.own(self._finish(pending, sound))
+        sound: list[_Entry] = []
+        for order in orders:
+            unfit = flaw(order) or _unnamed(order)
+            entry = self._entries[order.seq] = _Entry(order, unfit, is_ready=bool(unfit))
+            if not unfit:
+                sound.append(entry)
+        if sound:
+            self._record(sound)
 
     def is_ready(self, order: NewOrder) -> bool:
         """Whether `release` need not wait."""
@@ -58,6 +52,7 @@ class Unsent:
         entries = [entry for entry in self._entries.values() if chosen(entry.order)]
         for entry in entries:
             entry.unfit = entry.unfit or reason
+            entry.is_ready = True
         self._desk.notice()
         return bool(entries)
 
@@ -78,23 +73,33 @@ class Unsent:
         """Have done with an order, released or not."""
         self._entries.pop(order.seq, None)
 
+    def _record(self, sound: "Sequence[_Entry]") -> None:
+        try:
+            pending = self._intents.record([entry.order for entry in sound])
+        except FAILURES as error:  # whatever the storage raises: these orders are not sent, cancels beside them are
+            self._fail(sound, error)
+            return
+        if pending is not None:
+            self._desk.own(self._finish(pending, sound))
+            return
+        for entry in sound:
+            entry.is_ready = True
+
     async def _finish(self, pending: Awaitable[None], entries: "Sequence[_Entry]") -> None:
         try:
             await pending
         except FAILURES as error:
-            self._note(entries, error)
-        else:
-            self._note(entries)
-
-    def _note(self, entries: "Sequence[_Entry]", error: BaseException | None = None) -> None:
-        """Note that orders are recorded, or why they are not."""
-        if error is not None:
-            log.error("%s: intents not recorded, %r", self._desk.gateway.venue, error)
-        reason = "" if error is None else f"its intent could not be recorded: {error!r}"
+            self._fail(entries, error)
         for entry in entries:
-            entry.is_recorded = True
-            entry.unfit = entry.unfit or (str(error) if isinstance(error, NotSent) else reason)
+            entry.is_ready = True
         self._desk.notice()
+
+    def _fail(self, entries: "Sequence[_Entry]", error: BaseException) -> None:
+        log.error("%s: intents not recorded, %r", self._desk.gateway.venue, error)
+        reason = str(error) if isinstance(error, NotSent) else f"its intent could not be recorded: {error!r}"
+        for entry in entries:
+            entry.unfit = entry.unfit or reason
+            entry.is_ready = True
 
 
 def _unnamed(order: NewOrder) -> str:
@@ -102,12 +107,8 @@ def _unnamed(order: NewOrder) -> str:
 
 
 class _Entry(Struct):
-    """``unfit`` says why the order will not be sent."""
+    """``unfit`` says why the order will not be sent; ``is_ready``: it is on record, or unfit."""
 
     order: NewOrder
-    unfit: str = ""
-    is_recorded: bool = False
-
-    @property
-    def is_ready(self) -> bool:
-        return self.is_recorded or bool(self.unfit)
+    unfit: str
+    is_ready: bool
