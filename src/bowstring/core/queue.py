@@ -117,7 +117,7 @@ class EventQueue:
             self._wake()
 
     def fail(self, subscriber: Subscriber, error: BaseException, *, cause: Message) -> None:
-        """Tell that a component raised. On an event, a strategy is halted, and a guard refuses new risk until resumed."""
+        """Tell that a component raised. That halts a strategy; a guard that raised on an event refuses new risk."""
         log.error("%s: failed, %r", subscriber.name, error, exc_info=error)
         if subscriber.role != "observer" and isinstance(cause, Event):
             subscriber.halted = True

@@ -30,8 +30,8 @@ class Account(Struct, frozen=True, kw_only=True):
     """Where every message for one subscriber went, and how old it was when its handler started.
 
     ``published == delivered + conflated + dropped + waiting + undelivered``, exactly, between any two deliveries.
-    ``undelivered`` are the lossless ones for which there was no room, and all after them until it is resumed. An age counts from the
-    receipt of the outside event at the head of the chain, in ns.
+    ``undelivered`` are the lossless ones for which there was no room, and all after them until it is resumed. An age
+    counts from the receipt of the outside event at the head of the chain, in ns.
     """
 
     name: str
@@ -53,13 +53,14 @@ class Subscriber:
 
     ``blocked`` is the one question that the hot path asks: true while an async handler is suspended, while events
     wait, and when halted. While it is halted its inbox goes on taking events; once there was no room for a lossless
-    one it is ``frozen``, so that it never holds what came after a gap. ``ages`` is bumped at each delivery, so its sum is the number of deliveries. ``chained``
-    counts what it published in the chain of the outside event received at ``chain_ns``, during a backlog.
+    one it is ``frozen``, so that it never holds what came after a gap. ``ages`` is bumped at each delivery, so its sum
+    is the number of deliveries. ``chained`` counts what it published in the chain of the outside event received at
+    ``chain_ns``, during a backlog.
     """
 
     __slots__ = (
-        "ages", "blocked", "chain_ns", "chained", "component", "frozen", "halted", "inbox", "name", "publishing", "role",
-        "sources", "task", "undelivered",
+        "ages", "blocked", "chain_ns", "chained", "component", "frozen", "halted", "inbox", "name", "publishing",
+        "role", "sources", "task", "undelivered",
     )  # fmt: skip
 
     def __init__(self, component: Component, *, role: Role) -> None:
