@@ -8,8 +8,9 @@ import os
 import platform
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 Sample = dict[str, float]
 """The figures of one run, by column."""
@@ -77,7 +78,7 @@ class Table:
 
     title: str
     samples: Mapping[str, Sequence[Sample]]
-    ratios: Sequence[Ratio] = field(default=())
+    ratios: Sequence[Ratio] = ()
 
     def median(self, variant: str, column: str) -> float:
         return statistics.median(sample[column] for sample in self.samples[variant])
@@ -126,11 +127,18 @@ def environment() -> dict[str, str]:
     """What the figures depend on."""
     load = os.getloadavg()[0]
     return {
+        "cpu": _cpu(),
         "python": platform.python_version(),
         "packages": ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
         "cores": f"measured on core {TESTED}, fed from core {OTHER}, of {len(CORES)}",
         "load": f"{load:.2f} when it began" + (": others were at work, so the figures are noisy" if load > 0.5 else ""),
     }
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    return names[0].partition(": ")[2] if names else platform.machine()
 
 
 def _version(package: str) -> str:

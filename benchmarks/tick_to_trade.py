@@ -20,7 +20,7 @@ CLIENTS = {
     "bare": ["bare"],
     "bowstring": ["bot"],
     "spinning": ["bot", "spin"],
-    "orders": ["orders"],
+    "orders": ["order_executor"],
     "ccxt": ["ccxt_pro"],
 }
 TARGETS = (

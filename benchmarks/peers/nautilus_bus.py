@@ -22,9 +22,9 @@ ENDPOINT = "ExecEngine.execute"
 def wire(record: Record, strategies: int) -> MessageBus:
     bus = MessageBus(trader_id=TraderId("BENCH-001"), clock=LiveClock())
     bus.register(endpoint=ENDPOINT, handler=record.add)
-    for number in range(strategies):
+    for _ in range(strategies):
 
-        def buy(tick: Tick, _number: int = number) -> None:  # a handler of its own, as the bus tells them apart
+        def buy(tick: Tick) -> None:  # each strategy's own: the bus takes a handler once
             bus.send(endpoint=ENDPOINT, msg=Buy(tick))
 
         bus.subscribe(topic=TOPIC, handler=buy)

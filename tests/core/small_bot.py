@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
+import time
 from functools import partial
 
 if "stock" in sys.argv:
@@ -35,7 +36,7 @@ class Lines(Collector):
             for n in range(3):
                 writer.write(f"line {n}\n".encode())
                 await writer.drain()
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
             writer.close()
 
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
@@ -43,6 +44,17 @@ class Lines(Collector):
             async for line in reader:
                 emit(Line(text=line.decode().strip()))
             writer.close()
+
+
+class Patient(Collector):
+    """Ends after half a second; tells how much of it the process computed."""
+
+    finite = True
+
+    async def run(self, emit: Emit) -> None:
+        began_s = time.process_time()
+        await asyncio.sleep(0.5)
+        say(time.process_time() - began_s)
 
 
 class Mistaken(Collector):
@@ -95,7 +107,7 @@ class Keeper(Executor):
         pass
 
     async def stop(self) -> None:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
         say("executors stop")
         if SCENE == "left":
             raise StopIncomplete("order 1 may be alive")
@@ -115,10 +127,10 @@ async def never_end() -> None:
 def main() -> None:
     if "quick" in sys.argv:
         stopping.STOP_S, stopping.EXECUTORS_S = 0.3, 0.1
-    sources: dict[str, Collector] = {"lines": Lines(), "mistaken": Mistaken()}
+    sources: dict[str, Collector] = {"lines": Lines(), "patient": Patient(), "mistaken": Mistaken()}
     try:
         accounts = run.run(
-            collectors=[Every(0.01), sources.get(SCENE, Every(1000))],
+            collectors=[Every(0.05), sources.get(SCENE, Every(1000))],
             strategies=[Printer()],
             executors=[Keeper()],
             spin="spin" in sys.argv,

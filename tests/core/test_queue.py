@@ -12,6 +12,7 @@ from bowstring.core.inbox import LOSSLESS_CAPACITY, MARKET_CAPACITY
 from bowstring.core.messages import Action, ActionRefused, ComponentFailed, Event, Events, Lagged
 from bowstring.core.queue import BACKLOG, MAX_CHAINED, MAX_DEPTH, EventQueue
 from bowstring.core.subscriber import Account
+from bowstring.testing.simulation import simulate
 from tests.core.bots import (
     Bot,
     Do,
@@ -1401,3 +1402,35 @@ def test_cancelling_ends_every_handler_that_waits_and_waits_for_its_end(on_loop:
 def test_nothing_needs_to_be_cancelled_when_nothing_waits(on_loop: OnLoop) -> None:
     queue = queue_of(Bot())
     on_loop(queue.cancel())
+
+
+# Ages
+
+
+def test_the_age_of_what_waited_counts_from_its_receipt(on_loop: OnLoop) -> None:
+    async def main() -> None:
+        queue.publish(Tick())
+        queue.publish(Tick())
+        clock.at_ns += 2**20
+        await passes(5)
+        await sleeper.wake()
+        assert len(sleeper.seen) == 2
+
+    clock, sleeper = FakeClock(), Sleeper()
+    queue = queue_of(sleeper, clock=clock)
+    on_loop(main())
+
+    account = account_of(queue, "sleeper")
+    assert account.age_p50_ns <= 1
+    assert 2**20 <= account.age_p999_ns <= 2**21
+
+
+def test_giving_the_loop_its_turn_takes_no_time() -> None:
+    async def main() -> float:
+        queue = queue_of(Bot())
+        for _ in range(3000):
+            queue.publish(Tick())
+            await queue.drained()
+        return asyncio.get_running_loop().time()
+
+    assert simulate(main()) == 0

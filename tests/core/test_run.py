@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from bowstring.core.run import run
 from tests.core.bots import Bot, Tick
-from tests.core.lifecycle import feed_of
+from tests.core.lifecycle import feed_of, forever
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
@@ -70,6 +71,17 @@ def test_a_bot_whose_source_ends_ends_with_exit_code_0(loop: str, spin: str) -> 
         "not frozen",
         "['Keeper', 'timers', 'Printer', 'Keeper', 'timers']",
     ]
+
+
+@both_loops
+def test_it_computes_all_the_time_only_if_it_is_to_spin(loop: str) -> None:
+    computed_s: list[float] = []
+    for spin in ("", "spin"):
+        with small_bot("patient", loop, spin) as bot:
+            bot.read_until("up")
+            computed_s.append(float(bot.end()[1][0]))
+
+    assert computed_s[1] > 3 * computed_s[0]
 
 
 @both_loops
@@ -188,3 +200,15 @@ def test_signals_are_handled_as_before_once_it_has_ended() -> None:
     run(collectors=[feed_of(Tick())], strategies=[Bot()])
 
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_what_the_bot_began_besides_ends_with_its_loop() -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    def begin(tick: Tick) -> None:
+        tasks.append(asyncio.get_running_loop().create_task(forever()))
+
+    run(collectors=[feed_of(Tick())], strategies=[Bot(begin)])
+
+    assert tasks[0].cancelled()
+    assert tasks[0].get_loop().is_closed()

@@ -8,12 +8,15 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TypeVar
 
 from bowstring.core.errors import NotSent, Rejected
 from bowstring.market.instrument import Instrument
 from bowstring.testing.simulation import simulated_clock
 from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
 from bowstring.trading.messages import OrderStatus, PlaceOrder, Side
+
+T = TypeVar("T")
 
 SYMBOL = "BTC/USDT"
 
@@ -78,13 +81,17 @@ class LedgerOrder:
 
 @dataclass
 class Ledger:
-    """Orders by client order id; ``accepted`` has the id of each acceptance, so that a second one shows."""
+    """Orders by client order id; ``accepted`` has the id of each acceptance, so that a second one shows.
+
+    ``reach`` is, after each acceptance, how far the position could come if all open orders of that side filled.
+    """
 
     publish: Callable[[Report], None]
     now_ns: Callable[[], int]
     orders: dict[str, LedgerOrder] = field(default_factory=dict[str, LedgerOrder])
     accepted: list[str] = field(default_factory=list[str])
     fills: list[FillReport] = field(default_factory=list[FillReport])
+    reach: list[Decimal] = field(default_factory=list[Decimal])
 
     def accept(self, placed: PlaceOrder) -> OrderReport:
         self.accepted.append(placed.client_order_id)
@@ -98,6 +105,7 @@ class Ledger:
             accepted_ns=self.now_ns(),
         )
         self.orders[placed.client_order_id] = order
+        self.reach.append(self._could_reach(order.side))
         return self._tell(order)
 
     def end(self, client_order_id: str, status: OrderStatus = "cancelled") -> OrderReport:
@@ -130,6 +138,11 @@ class Ledger:
         self.publish(fill)
         self._tell(order)
 
+    def _could_reach(self, side: Side) -> Decimal:
+        orders = self.orders.values()
+        position = sum((o.filled if o.side == side else -o.filled for o in orders), Decimal(0))
+        return position + sum(o.quantity - o.filled for o in orders if o.side == side and o.status == "open")
+
     def _tell(self, order: LedgerOrder) -> OrderReport:
         report = order.report()
         self.publish(report)
@@ -137,12 +150,12 @@ class Ledger:
 
 
 class ScriptedGateway:
-    """A `Gateway` whose every answer is decided by ``script``, else by what was queued with `then`, else is a good one.
+    """A `Gateway` whose every answer is decided by what was queued with `then`, else by ``script``, else is a good one.
 
-    ``is_async``: requests are coroutines, which are not made before they are first awaited. ``lag_s``: how long its
-    queries do not show what is new. ``skew_s``: how far the venue's clock is ahead. ``queue_s``: how long a coroutine
-    waits before its request is made. ``is_prompt``: what arrives at once does so in the caller's
-    stack, and so do its reports. ``delays_s`` gives, for each report that it streams, when it is delivered, how often.
+    ``is_async``: requests are coroutines, which are not made before they are first awaited; ``queue_s``: how long one
+    then waits before it is made. ``is_prompt``: what arrives at once does so in the caller's stack, and so do its
+    reports. ``delays_s`` gives, for each report that it streams, when it is delivered, how often. ``lag_s``: how long
+    its queries do not show what is new; ``hides_orders``: they show no orders. ``skew_s``: how far its clock is ahead.
     """
 
     def __init__(
@@ -205,22 +218,16 @@ class ScriptedGateway:
         self._report = None
         self._broken.set()
 
-    def stream_report(self, report: Report) -> None:
-        """Have something told that the ledger does not know."""
-        self._publish(report)
-
     # The `Gateway`
 
     async def open(self) -> Sequence[Instrument]:
-        await self._read("open")
-        return [instrument(self.venue, symbol) for symbol in ("BTC/USDT", "ETH/USDT")]
+        return await self._read("open", lambda: [instrument(self.venue, symbol) for symbol in ("BTC/USDT", "ETH/USDT")])
 
     async def close(self) -> None:
-        await self._read("close")
-        self.disconnect()
+        await self._read("close", self.disconnect)
 
     async def stream(self, report: Callable[[Report], None], ready: Callable[[], None]) -> None:
-        await self._read("stream")
+        await self._read("stream", lambda: None)
         if self.refuses_streams:
             raise ConnectionRefusedError("no streams")
         self._broken = broken = asyncio.Event()
@@ -244,27 +251,21 @@ class ScriptedGateway:
         return self._write("cancel", order.client_order_id, lambda: self.ledger.end(order.client_order_id))
 
     async def query(self, order: OrderRef) -> OrderReport | None:
-        await self._read("query", order.client_order_id)
-        found = None if self.hides_orders else self.ledger.orders.get(order.client_order_id)
-        return found.report() if found and found.accepted_ns <= self._now_ns() - self.lag_s * 1e9 else None
+        return await self._read("query", lambda: self._shown(order.client_order_id), order.client_order_id)
 
     async def open_orders(self) -> Sequence[tuple[str, OrderReport]]:
-        await self._read("open_orders")
-        return [(order.symbol, order.report()) for order in self.ledger.orders.values() if order.status == "open"]
+        return await self._read("open_orders", self._open_orders)
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
-        await self._read("fills_since", symbol)
         self.since_ns = time_ns
-        shown_ns = self._now_ns() - self.lag_s * 1e9
-        return [fill for fill in self.ledger.fills if fill.symbol == symbol and time_ns <= fill.time_ns <= shown_ns]
+        return await self._read("fills_since", lambda: self._fills(symbol, time_ns), symbol)
 
     async def balances(self) -> Sequence[BalanceReport]:
-        await self._read("balances")
-        return [BalanceReport(currency="USDT", free=self.balance, locked=Decimal(0))]
+        balance = BalanceReport(currency="USDT", free=self.balance, locked=Decimal(0))
+        return await self._read("balances", lambda: [balance])
 
     async def time_ns(self) -> int:
-        await self._read("time_ns")
-        return self._now_ns()
+        return await self._read("time_ns", self._now_ns)
 
     # Inside
 
@@ -272,6 +273,20 @@ class ScriptedGateway:
         if self.stopped_ns is not None:
             return self.stopped_ns
         return simulated_clock().now_ns() + round(self.skew_s * 1e9)
+
+    def _shown(self, client_order_id: str) -> OrderReport | None:
+        found = None if self.hides_orders else self.ledger.orders.get(client_order_id)
+        return found.report() if found and found.accepted_ns <= self._shown_ns() else None
+
+    def _open_orders(self) -> Sequence[tuple[str, OrderReport]]:
+        return [(order.symbol, order.report()) for order in self.ledger.orders.values() if order.status == "open"]
+
+    def _fills(self, symbol: str, since_ns: int) -> Sequence[FillReport]:
+        shown_ns = self._shown_ns()
+        return [fill for fill in self.ledger.fills if fill.symbol == symbol and since_ns <= fill.time_ns <= shown_ns]
+
+    def _shown_ns(self) -> int:
+        return self._now_ns() - round(self.lag_s * 1e9)
 
     def _publish(self, report: Report) -> None:
         told = self._report
@@ -321,15 +336,20 @@ class ScriptedGateway:
             loop.call_later(reply.answers_s, request.reply)
         return request.answer
 
-    async def _read(self, method: str, what: str = "") -> None:
+    async def _read(self, method: str, show: Callable[[], T], what: str = "") -> T:
+        """Look at the venue when the question arrives, and answer when the answer comes."""
         self.calls.append((method, what))
         reply = self._next(method)
+        arrives_s = reply.arrives_s or 0.0
+        await asyncio.sleep(arrives_s)
+        shown = show()
         if reply.answers_s is None:
             await asyncio.get_running_loop().create_future()
-        elif reply.answers_s:
-            await asyncio.sleep(reply.answers_s)
+        elif reply.answers_s > arrives_s:
+            await asyncio.sleep(reply.answers_s - arrives_s)
         if reply.error is not None:
             raise reply.error
+        return shown
 
 
 @dataclass

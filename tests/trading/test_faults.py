@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
-from itertools import accumulate
 from random import Random
 from typing import Any
 
@@ -113,9 +112,8 @@ class Fate:
         ][drawn]
 
     def _read(self) -> Reply:
-        return self.random.choices(
-            [Reply(), Reply(answers_s=self.some_s(4)), reset(), silence()], weights=[20, 4, 1, 1]
-        )[0]
+        slow = Reply(arrives_s=self.some_s(2), answers_s=self.some_s(4))
+        return self.random.choices([Reply(), slow, reset(), silence()], weights=[20, 4, 1, 1])[0]
 
     def _delays_s(self) -> Sequence[float]:
         slow = [self.some_s(3) for _ in range(self.random.choice([1, 1, 2]))]
@@ -160,7 +158,7 @@ async def live(
         await until(lambda: all(order.status == "open" for order in bot.blotter.live.values()), within_s=300)
     assert bot.left == ""
     bot.check_ledger()
-    check_position(bot)
+    assert max(bot.ledger.reach, default=0) <= LIMIT
 
 
 async def trouble(fate: Fate, bot: Bot, *, batches: int) -> None:
@@ -169,12 +167,6 @@ async def trouble(fate: Fate, bot: Bot, *, batches: int) -> None:
         bot.do(*fate.actions(bot), by=fate.random.choice(["trader", "other"]))
         await asyncio.sleep(fate.some_s(0.5))
         fate.happen(bot)
-
-
-def check_position(bot: Bot) -> None:
-    """At no time did the ledger have more than the limit."""
-    changes = (fill.quantity if fill.side == "buy" else -fill.quantity for fill in bot.ledger.fills)
-    assert all(abs(position) <= LIMIT for position in accumulate(changes))
 
 
 async def die(seed: int) -> None:
@@ -267,9 +259,9 @@ def last_word(order: Order, report: OrderReport) -> Order:
     return replace(order, status=report.status, filled=report.filled)
 
 
-def is_caught(**broken: Any) -> bool:
-    """Whether the check finds something in one of 20 lives."""
-    for seed in range(20):
+def is_caught(*, lives: int = 20, **broken: Any) -> bool:
+    """Whether the check finds something in one of so many lives."""
+    for seed in range(lives):
         try:
             simulate(live(seed, **broken), seed=seed)
         except (AssertionError, BaseExceptionGroup, TimeoutError):
@@ -297,7 +289,7 @@ def test_the_check_catches_a_state_that_goes_back(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_check_catches_a_guard_that_does_not_count_what_is_unknown() -> None:
-    assert is_caught(guard=Optimistic)
+    assert is_caught(lives=100, guard=Optimistic)
 
 
 def test_the_same_lives_are_fine_otherwise() -> None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from bowstring.core.clock import Clock
-from bowstring.core.components import Guard, on
+from bowstring.core.components import Executor, Guard, on
 from bowstring.core.errors import ConfigError
 from bowstring.core.messages import ActionRefused
+from bowstring.core.routing import Wiring, give_names
 from bowstring.trading.guards import MaxNotional, MaxPosition, OrderRate
 from bowstring.trading.messages import Fill, OrderStatus, OrderUpdate, PlaceOrder, Position, ReplaceOrder, Side
 from tests.trading.bot import Bot, buy, simulated, until
@@ -351,6 +352,25 @@ def test_an_order_that_was_found_at_the_venue_counts() -> None:
     assert guard.judge(place("3", client_order_id="2")) is None
 
 
+class Transparent(MaxPosition):
+    def kept(self) -> int:
+        return len(self._orders)
+
+
+def test_what_has_ended_is_forgotten_once_its_fills_were_told() -> None:
+    guard = Transparent(SYMBOL, Decimal(10))
+    for client_order_id in ("1", "2", "3"):
+        guard.judge(place("1", client_order_id=client_order_id))
+    guard.take_update(update("cancelled"))
+    guard.take_fill(fill(Decimal(1), client_order_id="2"))
+    guard.take_update(update("filled", filled=Decimal(1), client_order_id="2"))
+    guard.take_update(update("filled", filled=Decimal(1), client_order_id="3"))
+    assert guard.kept() == 1
+
+    guard.take_fill(fill(Decimal(1), client_order_id="3"))
+    assert guard.kept() == 0
+
+
 def test_equal_ids_of_two_strategies_are_two_orders() -> None:
     guard = MaxPosition(SYMBOL, Decimal(10))
     assert guard.judge(place("6", strategy="one")) is None
@@ -474,3 +494,15 @@ async def test_a_fee_in_base_leaves_room() -> None:
 
         assert bot.statuses(bot.place(quantity="0.006")) == ["refused"]
         await bot.open(quantity="0.005")
+
+
+def test_a_guard_of_orders_fits_an_executor_that_only_places_them() -> None:
+    class Placer(Executor):
+        @on(PlaceOrder)
+        def place(self, order: PlaceOrder) -> None:
+            pass
+
+    guard, placer = MaxNotional(Decimal(1)), Placer()
+    give_names([guard, placer])
+
+    assert Wiring([guard], [placer], []).plan(PlaceOrder).guards

@@ -193,6 +193,8 @@ def test_only_status_fill_and_venue_order_id_are_news() -> None:
     assert is_news(order, advance(order, report("open", 2)))
     assert is_news(order, advance(order, report("cancelled", 1)))
     assert is_news(after(report("open", venue_order_id="")), after(report("open")))
+    assert not is_news(after(report("failed")), after(report("rejected")))
+    assert is_news(after(report("failed")), after(report("open")))
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ async def test_a_fill_that_is_both_fetched_and_streamed_is_told_once() -> None:
     async with Bot() as bot:
         order = await bot.open()
         await cut(bot)
-        bot.gateway.then("fills_since", Reply(answers_s=0.5))
+        bot.gateway.then("fills_since", Reply(arrives_s=0.5, answers_s=0.5))
         bot.gateway.refuses_streams = False
         await until(lambda: bot.gateway.count("fills_since") == 1)
         bot.ledger.fill(order, "1")

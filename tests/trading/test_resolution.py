@@ -210,6 +210,15 @@ async def test_the_questions_become_rarer() -> None:
 
 
 @simulated
+async def test_a_rejection_after_the_proof_is_no_news() -> None:
+    async with Bot(ScriptedGateway(validity_s=1.0, query_lag_s=0.0)) as bot:
+        order = await in_doubt(bot, rejected(30.0))
+        await asyncio.sleep(40)
+
+        assert bot.statuses(order) == ["unknown", "failed"]
+
+
+@simulated
 async def test_many_unknown_orders_are_told_apart() -> None:
     async with Bot(ScriptedGateway(validity_s=4.0, query_lag_s=2.0)) as bot:
         bot.gateway.delays_s = tuple

@@ -13,7 +13,7 @@ from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.intents import NewOrder, new_id
 from bowstring.trading.messages import CancelOrder, OrderUpdate, ReplaceOrder
 from tests.trading.bot import Bot, buy, simulated, until
-from tests.trading.scripted import ScriptedGateway
+from tests.trading.scripted import ScriptedGateway, rejected
 
 
 class Storage:
@@ -236,6 +236,9 @@ async def test_nor_what_could_not_be_sent() -> None:
         bot.replace("never")
         bot.replace(old, valid_for_s=-1)
         bot.place(valid_for_s=-1)
+        bot.gateway.then("cancel", rejected())
+        new = bot.replace(old)
+        await until(lambda: bot.closing(new))
 
         assert isinstance(bot.executor, Transparent)
         assert not bot.executor.has_unsent()

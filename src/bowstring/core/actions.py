@@ -83,7 +83,9 @@ class ActionQueue:
                 force_setattr(action, "depth", cause.depth)
         if strategy.publishing is not None:
             for action in actions:
-                self._plans[action.__class__].find(action)  # it is told with its venue
+                plan = self._plans[action.__class__]
+                if plan.venues is not None:
+                    plan.find(action)  # it is told with its venue
                 strategy.publishing(action)
         if self._admits:
             self._act_admitted(actions)

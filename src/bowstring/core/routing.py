@@ -167,8 +167,7 @@ class Wiring:
                 )
         executed = [handler.type for worker in self.workers for handler in self._handlers[worker.name]]
         for guard in self.guards:
-            for handler in self._handlers[guard.name]:
-                _check_guard(guard, handler, executed)
+            _check_guard(guard, self._handlers[guard.name], executed)
         for action_type in executed:
             if issubclass(action_type, Action):
                 self.plan(action_type)
@@ -195,12 +194,15 @@ def _handlers(component: Component) -> list[Handler]:
     return handlers
 
 
-def _check_guard(guard: Subscriber, handler: Handler, executed: Sequence[type[Message]]) -> None:
-    if handler.is_async:
-        raise WiringError(f"{guard.name}.{handler.name} is async: a guard decides at once; use def")
-    if issubclass(handler.type, Action) and not any(_related(handler.type, other) for other in executed):
+def _check_guard(guard: Subscriber, handlers: Sequence[Handler], executed: Sequence[type[Message]]) -> None:
+    for handler in handlers:
+        if handler.is_async:
+            raise WiringError(f"{guard.name}.{handler.name} is async: a guard decides at once; use def")
+    guarded = [handler for handler in handlers if issubclass(handler.type, Action)]
+    if guarded and not any(_related(handler.type, other) for handler in guarded for other in executed):
+        types = " and ".join(handler.type.__name__ for handler in guarded)
         raise WiringError(
-            f"{guard.name}.{handler.name} guards {handler.type.__name__}, which no executor carries out: "
+            f"{guard.name}.{guarded[0].name} guards {types}, which no executor carries out: "
             "add its executor or remove the guard"
         )
 
