@@ -234,6 +234,7 @@ def test_what_the_executor_inside_does_not_admit_is_closed_as_failed() -> None:
     live(feed_of(Tick(n=1)), client, ExecutorMap(clerk, Alert, to_do))
 
     assert client.closings == [("ActionFailed", "the disk is full")]
+    assert [[type(action) for action in actions] for actions in clerk.shown] == [[Do]]
     assert clerk.given == []
 
 

@@ -400,6 +400,17 @@ async def test_the_last_actions_come_from_the_process_and_then_it_ends() -> None
         await stop(strategy)
 
 
+async def test_what_is_published_after_its_stop_is_nothing_to_a_strategy() -> None:
+    strategy = in_process(Slow())
+
+    async with running(strategy) as bot:
+        await stop(strategy)
+        await bot.publish(Riddle())
+
+    assert bot.sink.failures == []
+    assert bot.guesses == []
+
+
 async def test_an_answer_that_nobody_waits_for_any_more_is_left() -> None:
     strategy = in_process(Slow())
 

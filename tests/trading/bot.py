@@ -15,7 +15,7 @@ from bowstring.core.messages import Action, ActionClosed, Actions, Addressed, Co
 from bowstring.testing.simulation import simulate, simulated_clock
 from bowstring.trading.executor import OrderExecutor, Policy
 from bowstring.trading.gateway import Gateway
-from bowstring.trading.intents import Intents
+from bowstring.trading.intents import Intents, new_id
 from bowstring.trading.messages import (
     FINAL,
     CancelOrder,
@@ -287,6 +287,15 @@ class Bot:
                 key: _told(order) for key, order in known.items()
             }
 
+    def check_ends(self) -> None:
+        """The story of every order that a strategy took for one has an end."""
+        last = {(update.strategy, update.client_order_id): update.status for update in self.events(OrderUpdate)}
+        for trader in self.traders.values():
+            assert trader.orders == {}
+            for action in trader.published:
+                if isinstance(action, PlaceOrder | ReplaceOrder) and action.side:
+                    assert last[trader.name, new_id(action)] in FINAL, action
+
     def check_ledger(self) -> None:
         """Nothing is at the venue that the bot does not know, and all that it knows is so."""
         assert self.events(ReconcileMismatch) == []
@@ -331,9 +340,7 @@ async def until(condition: Callable[[], object], *, within_s: float = 60.0) -> N
 
 
 def _new_id(action: Action) -> str:
-    if isinstance(action, PlaceOrder):
-        return action.client_order_id
-    return action.new_client_order_id if isinstance(action, ReplaceOrder) else ""
+    return new_id(action) if isinstance(action, PlaceOrder | ReplaceOrder) else ""
 
 
 def _told(order: Order) -> tuple[OrderStatus, Decimal, str]:

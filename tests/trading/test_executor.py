@@ -291,6 +291,18 @@ async def test_no_work_is_left_after_a_stop() -> None:
 
 
 @simulated
+async def test_nor_of_a_replacement_that_was_not_answered() -> None:
+    async with Bot(ScriptedGateway(validity_s=30, replaces_natively=True)) as bot:
+        old = await bot.open()
+        bot.gateway.script = lambda method: silence() if method != "close" else None
+        bot.replace(old)
+        await bot.stop()
+
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        bot.gateway.heal()
+
+
+@simulated
 async def test_a_longer_way_to_the_venue_is_waited_for() -> None:
     async with Bot(ScriptedGateway(validity_s=9.0)) as bot:
         bot.gateway.then("place", Reply(arrives_s=8.0, answers_s=8.0))

@@ -157,6 +157,7 @@ async def live(
         await asyncio.sleep(60)  # for what is on its way
         await until(lambda: all(order.status == "open" for order in bot.blotter.live.values()), within_s=300)
     assert bot.left == ""
+    bot.check_ends()
     bot.check_ledger()
     assert max(bot.ledger.reach, default=0) <= LIMIT
 

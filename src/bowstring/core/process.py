@@ -57,6 +57,7 @@ class ProcessStrategy(Strategy):
         self._pickled = _pickle(strategy, name=name)
         self._child: _Child | None = None
         self._handled = 0
+        self._is_over = False
         self._seqs: list[int] = []
         self._told: set[type[Message]] = set()
 
@@ -85,6 +86,7 @@ class ProcessStrategy(Strategy):
         try:
             return await self._answer(Stop(), within_s=STOP_S)
         finally:
+            self._is_over = True
             child.end()
 
     async def close(self) -> None:
@@ -98,7 +100,7 @@ class ProcessStrategy(Strategy):
         self._seqs.append(action.seq)
 
     def _handle(self, event: Message) -> "asyncio.Future[list[Action]] | None":
-        if event.seq == self._handled:  # routing calls ``all=True`` handlers each by a function of its own
+        if self._is_over or event.seq == self._handled:  # routing calls each ``all=True`` handler by its own function
             return None
         self._handled = event.seq
         new_type = b"" if type(event) in self._told else pickle.dumps(type(event))
@@ -109,7 +111,7 @@ class ProcessStrategy(Strategy):
         return answer
 
     def _raise_failure(self, event: Message) -> None:
-        failure = self._running().take_failure()
+        failure = "" if self._is_over else self._running().take_failure()
         if failure:
             raise ProcessFailed(failure)
 

@@ -53,13 +53,11 @@ class Plan:
         self.sole_venue = next(iter(venues)) if venues and len(venues) == 1 else ""
 
     def find(self, action: Action) -> tuple[Target, ...]:
-        """The executors of this very action; one that names no venue is given the sole one."""
-        if self.venues is None:
-            return self.targets
-        return self.venues.get(getattr(action, "venue", "")) or self._find_otherwise(action)
-
-    def _find_otherwise(self, action: Action) -> tuple[Target, ...]:
+        """The executor of an action that has a venue; one that names none is given the sole one."""
         venues = self.venues or {}
+        return venues.get(getattr(action, "venue", "")) or self._find_otherwise(action, venues)
+
+    def _find_otherwise(self, action: Action, venues: dict[str, tuple[Target, ...]]) -> tuple[Target, ...]:
         if self.sole_venue and not getattr(action, "venue", ""):
             force_setattr(action, "venue", self.sole_venue)
             return venues[self.sole_venue]

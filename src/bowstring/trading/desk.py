@@ -35,7 +35,7 @@ class Desk:
         self.answer_s = max(ANSWER_S, gateway.validity_s)
         self.closed = "it has not started"
         self.down = "its private stream is not up yet"
-        self.is_over = False
+        self._is_over = False
         self._emit = emit
         self._outbox: deque[Event] = deque()
         self._changed = asyncio.Event()
@@ -76,8 +76,11 @@ class Desk:
             return await answer
 
     def own(self, work: Coroutine[object, object, None]) -> None:
-        """Do some work that ends by itself or with the desk."""
-        self.adopt(asyncio.get_running_loop().create_task(work))
+        """Do some work that ends by itself or with the desk; none any more when that is closed."""
+        if self._is_over:
+            work.close()
+        else:
+            self.adopt(asyncio.get_running_loop().create_task(work))
 
     def adopt(self, work: Work) -> None:
         """See to it that a task ends with the desk, if not by itself. Where it is a mere future, there is no task."""
@@ -87,7 +90,7 @@ class Desk:
 
     async def close(self) -> None:
         """Cancel all work, and wait for its end."""
-        self.is_over = True
+        self._is_over = True
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -101,9 +101,8 @@ class Sender:
         if order is None or order.status != "unknown" or order.client_order_id in self._doubted:
             return
         log.warning("%s: %s is unknown, %s", self._desk.gateway.venue, order.client_order_id, order.reason)
-        if not self._desk.is_over:
-            self._doubted.add(order.client_order_id)
-            self._desk.own(self._resolve(order, request))
+        self._doubted.add(order.client_order_id)
+        self._desk.own(self._resolve(order, request))
 
     async def _resolve(self, order: Order, request: Answer | None) -> None:
         await Doubt(order, desk=self._desk, request=request).resolve()
