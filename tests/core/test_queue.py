@@ -263,24 +263,28 @@ def test_the_handler_that_waited_and_those_before_it_are_not_called_again(on_loo
     assert calls == ["decide", "wait", "finish"]
 
 
-def test_after_a_handler_that_failed_the_events_other_handlers_are_not_called(on_loop: OnLoop) -> None:
-    class Two(Sleeper):
+async def fail_later(message: object) -> None:
+    await asyncio.sleep(0)
+    fail(message)
+
+
+@pytest.mark.parametrize("handler", [fail, fail_later])
+def test_after_a_handler_that_failed_the_events_other_handlers_are_not_called(handler: Any, on_loop: OnLoop) -> None:
+    class Two(Bot):
         @on(Tick)
         def then(self, tick: Tick) -> None:
             calls.append(tick.n)
 
     async def main() -> None:
         queue.publish(Tick())
-        await passes(5)
-        await two.wake()
+        await queue.idle()
 
     calls: list[int] = []
-    two = Two(fail)
-    queue = queue_of(two)
+    queue = queue_of(Two(handler))
     on_loop(main())
 
     assert calls == []
-    assert account_of(queue, "sleeper").halted
+    assert account_of(queue, "bot").halted
 
 
 def test_a_strategy_that_raises_is_halted_and_all_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -1402,6 +1406,23 @@ def test_cancelling_ends_every_handler_that_waits_and_waits_for_its_end(on_loop:
 def test_nothing_needs_to_be_cancelled_when_nothing_waits(on_loop: OnLoop) -> None:
     queue = queue_of(Bot())
     on_loop(queue.cancel())
+
+
+def test_once_a_handler_has_raised_the_others_of_its_strategy_are_not_called() -> None:
+    class Two(Strategy):
+        @on(Tick)
+        def first(self, tick: Tick) -> None:
+            raise ValueError("broken")
+
+        @on(Tick)
+        def second(self, tick: Tick) -> None:
+            called.append(tick)
+
+    called: list[Tick] = []
+    queue = queue_of(Two())
+    queue.publish(Tick())
+
+    assert called == []
 
 
 # Ages
