@@ -1362,6 +1362,96 @@ def test_a_source_that_waits_for_drained_gives_the_loop_its_turn(on_loop: OnLoop
     on_loop(main())
 
 
+async def has_to_wait(queue: EventQueue) -> bool:
+    """Whether who asks now has to wait."""
+    drained = await is_over(queue.drained())
+    over = drained.done()
+    drained.cancel()
+    return not over
+
+
+async def twice_for_nothing(queue: EventQueue) -> None:
+    """Ask until the queue has noted that there is nothing to wait for."""
+    for _ in range(2):
+        assert not await has_to_wait(queue)
+
+
+def test_drained_notes_that_an_inbox_fills(on_loop: OnLoop) -> None:
+    async def main() -> None:
+        await twice_for_nothing(queue)
+        queue.publish(Tick())
+        assert not await has_to_wait(queue)
+        queue.publish(Tick())
+        assert await has_to_wait(queue)
+        await queue.cancel()
+
+    queue = queue_of(Sleeper())
+    on_loop(main())
+
+
+def test_drained_notes_that_actions_wait(on_loop: OnLoop) -> None:
+    class One(Doer):
+        max_in_flight = 1
+
+    async def wait(do: Do) -> None:
+        await gate.wait()
+
+    async def main() -> None:
+        await twice_for_nothing(queue)
+        queue.publish(Tick(n=1))
+        assert not await has_to_wait(queue)
+        queue.publish(Tick(n=1))
+        assert await has_to_wait(queue)
+        gate.set()
+        await queue.idle()
+
+    gate = asyncio.Event()
+    queue = queue_of(Bot(lambda _: Do()), One(wait))
+    on_loop(main())
+
+
+def test_drained_notes_that_a_turn_left_something(on_loop: OnLoop) -> None:
+    async def main() -> None:
+        await twice_for_nothing(queue)
+        queue.publish(Tick())
+        await queue.drained()
+        assert len(reader.seen) == 1 + 2500
+
+    reader = Reader()
+    queue = queue_of(Burst(clock := FakeClock(), count=2500), reader, clock=clock)
+    on_loop(main())
+
+
+def test_drained_notes_that_a_strategy_is_resumed(on_loop: OnLoop) -> None:
+    async def main() -> None:
+        queue.publish(Tick())
+        await passes(5)
+        await sleeper.wake()
+        queue.publish(Tick())
+        await twice_for_nothing(queue)
+        sleeper.react = silent
+        queue.resume("sleeper")
+        assert await has_to_wait(queue)
+        while sleeper.waiting:
+            await sleeper.wake()
+        assert not await has_to_wait(queue)
+
+    sleeper = Sleeper(fail)
+    queue = queue_of(sleeper)
+    on_loop(main())
+
+
+def test_giving_the_loop_its_turn_takes_no_time() -> None:
+    async def main() -> float:
+        queue = queue_of(Bot())
+        for _ in range(3000):
+            queue.publish(Tick())
+            await queue.drained()
+        return asyncio.get_running_loop().time()
+
+    assert simulate(main()) == 0
+
+
 # Held and cancelled
 
 
@@ -1406,52 +1496,3 @@ def test_cancelling_ends_every_handler_that_waits_and_waits_for_its_end(on_loop:
 def test_nothing_needs_to_be_cancelled_when_nothing_waits(on_loop: OnLoop) -> None:
     queue = queue_of(Bot())
     on_loop(queue.cancel())
-
-
-def test_once_a_handler_has_raised_the_others_of_its_strategy_are_not_called() -> None:
-    class Two(Strategy):
-        @on(Tick)
-        def first(self, tick: Tick) -> None:
-            raise ValueError("broken")
-
-        @on(Tick)
-        def second(self, tick: Tick) -> None:
-            called.append(tick)
-
-    called: list[Tick] = []
-    queue = queue_of(Two())
-    queue.publish(Tick())
-
-    assert called == []
-
-
-# Ages
-
-
-def test_the_age_of_what_waited_counts_from_its_receipt(on_loop: OnLoop) -> None:
-    async def main() -> None:
-        queue.publish(Tick())
-        queue.publish(Tick())
-        clock.at_ns += 2**20
-        await passes(5)
-        await sleeper.wake()
-        assert len(sleeper.seen) == 2
-
-    clock, sleeper = FakeClock(), Sleeper()
-    queue = queue_of(sleeper, clock=clock)
-    on_loop(main())
-
-    account = account_of(queue, "sleeper")
-    assert account.age_p50_ns <= 1
-    assert 2**20 <= account.age_p999_ns <= 2**21
-
-
-def test_giving_the_loop_its_turn_takes_no_time() -> None:
-    async def main() -> float:
-        queue = queue_of(Bot())
-        for _ in range(3000):
-            queue.publish(Tick())
-            await queue.drained()
-        return asyncio.get_running_loop().time()
-
-    assert simulate(main()) == 0

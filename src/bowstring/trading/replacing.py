@@ -22,7 +22,7 @@ class Replacer:
         self._sender = sender
         self._canceller = canceller
 
-    def replace(self, action: ReplaceOrder) -> Sent:
+    def replace(self, action: ReplaceOrder) -> Awaitable[None]:
         """Replace an order whose replacement is on record. Raises like `Sender.send`, or its awaitable does."""
         self._unsent.check(action)
         old = self._desk.blotter.find(action.client_order_id)
@@ -58,9 +58,7 @@ class Replacer:
         """Replace once the old order's own answer, or its deadline, has come: before, this could overtake it."""
         try:
             await self._until(action, lambda: self._now(old).status != "pending")
-            sent = self.replace(action)
-            if sent is not None:
-                await sent
+            await self.replace(action)
         finally:
             self._unsent.forget(action)
 
