@@ -399,3 +399,14 @@ async def test_the_process_of_a_halted_strategy_is_ended_too() -> None:
 
     assert [failed.component for failed in reader.seen if isinstance(failed, ComponentFailed)] == ["Doomed"]
     assert active_children() == []
+
+
+def test_a_collector_that_does_not_say_how_to_run_ends_the_engine_with_what_to_do() -> None:
+    class Forgotten(Collector):
+        pass
+
+    async def main() -> None:
+        with pytest.raises(ConfigError, match=r"Forgotten publishes nothing: give it an `async def run\(self, emit\)`"):
+            await Engine(collectors=[Forgotten()], strategies=[Bot()]).run()
+
+    simulate(main())

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, TypeVar
 from msgspec import Struct
 
 from bowstring.core.clock import Clock
-from bowstring.core.errors import WiringError
+from bowstring.core.errors import ConfigError, WiringError
 from bowstring.core.messages import Action, Actions, Event, Events, Message
 
 M = TypeVar("M", bound=Message)
@@ -95,7 +95,7 @@ class Collector(Component):
 
     async def run(self, emit: Emit) -> None:
         """Publish events with ``emit(event)`` until cancelled."""
-        raise NotImplementedError  # pragma: no cover
+        raise ConfigError(f"{type(self).__name__} publishes nothing: give it an `async def run(self, emit)`")
 
 
 class Strategy(Component):
