@@ -117,8 +117,10 @@ def test_an_action_is_published_once() -> None:
 
 def test_a_strategy_is_told_of_all_its_actions_before_the_first_is_judged() -> None:
     class Careful(Bot):
-        def publishing(self, action: Action) -> None:
-            calls.append(f"publishing {action.seq}")
+        told_of = (Do,)
+
+        def publishing(self, actions: Sequence[Action]) -> None:
+            calls.extend(f"publishing {action.seq}" for action in actions)
 
     calls: list[str] = []
     judge = Judge(lambda action: calls.append(f"judge {action.seq}"))

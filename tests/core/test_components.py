@@ -120,5 +120,5 @@ async def test_components_start_and_stop_without_doing_anything_unless_they_say_
     await executor.stop()
 
     assert strategy.stop() == ()
-    assert strategy.publishing(Do()) is None  # type: ignore[func-returns-value]  # that is the test
+    assert strategy.publishing([Do()]) is None  # type: ignore[func-returns-value]  # that is the test
     assert executor.admit([Do()]) is None  # type: ignore[func-returns-value]  # that is the test

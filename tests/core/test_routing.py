@@ -1,6 +1,6 @@
 """Tests of who gets what, and of what is refused when a bot is wired."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
@@ -266,8 +266,10 @@ def test_an_order_that_names_no_venue_is_given_the_only_one() -> None:
 
 def test_guards_and_the_strategy_are_told_the_venue_that_was_meant() -> None:
     class Numbering(Bot):
-        def publishing(self, action: Action) -> None:
-            told.append(getattr(action, "venue", None))
+        told_of = (Order,)
+
+        def publishing(self, actions: Sequence[Action]) -> None:
+            told.extend(getattr(action, "venue", None) for action in actions)
 
     class Collar(Guard):
         @on(Order)

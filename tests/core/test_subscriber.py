@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from bowstring.core.components import Executor
-from bowstring.core.messages import Action
 from bowstring.core.subscriber import Subscriber, Targets, Worker
 from tests.core.bots import Bot, Do, Doer, FakeClock, Tick, queue_of, silent
 from tests.core.conftest import OnLoop
@@ -103,15 +102,10 @@ def test_the_time_that_an_event_waited_is_part_of_its_age(age_ns: int, on_loop: 
     assert is_age(account.age_p999_ns, age_ns)
 
 
-def test_only_a_strategy_that_overrides_publishing_is_asked() -> None:
-    class Careful(Bot):
-        def publishing(self, action: Action) -> None:
-            pass
+def test_only_a_strategy_publishes_actions() -> None:
+    bot = Bot()
 
-    careful = Careful()
-
-    assert Subscriber(careful, role="strategy").publishing == careful.publishing
-    assert Subscriber(Bot(), role="strategy").publishing is None
+    assert Subscriber(bot, role="strategy").publishing == bot.publishing
     assert Subscriber(Doer(), role="observer").publishing is None
 
 

@@ -77,9 +77,11 @@ class Trader(Strategy):
         self.heard: list[Event] = []
         self.reactions: list[Callable[[Event], Sequence[Action]]] = []
 
-    def publishing(self, action: Action) -> None:
-        super().publishing(action)
-        self.published.append(action)
+    told_of = (Action,)
+
+    def publishing(self, actions: Sequence[Action]) -> None:
+        super().publishing(actions)
+        self.published.extend(actions)
 
     @on(Do)
     def obey(self, do: Do) -> Actions:

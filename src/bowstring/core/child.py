@@ -143,7 +143,7 @@ class _Host:
         result: object = self._strategy.stop()
         work = awaitable(result)
         actions = as_list(result if work is None else await start(work))
-        self._queue.actions.act(self._subscriber, actions, cause=Event(received_ns=self._clock.now_ns()))
+        self._queue.actions.act(self._subscriber, actions, Event(received_ns=self._clock.now_ns()))
 
     def _take_actions(self) -> list[msgspec.Raw]:
         self._answered, self._taken.actions = self._taken.actions, []

@@ -105,6 +105,8 @@ class Strategy(Component):
     """
 
     symbols: Collection[str] | None = None
+    told_of: ClassVar[tuple[type[Action], ...]] = ()
+    """The types of actions, each with all below it, for which `publishing` is called."""
 
     async def start(self) -> None:
         """Called before any collector runs."""
@@ -113,8 +115,11 @@ class Strategy(Component):
         """Called once at a regular stop; may return last actions. Actions that add risk are refused by then."""
         return ()
 
-    def publishing(self, action: Action) -> None:
-        """Called with each of the strategy's actions when it is published, before any guard sees it."""
+    def publishing(self, actions: Sequence[Action]) -> None:
+        """Called with all that a handler returned, if any of it is ``told_of``, before a guard sees the first.
+
+        Raise `PublishError` to have none of what the handler returned published, and the strategy halted.
+        """
 
 
 class Guard(Component):

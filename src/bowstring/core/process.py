@@ -50,6 +50,8 @@ def in_process(strategy: Strategy, *, name: str = "") -> Strategy:
 class ProcessStrategy(Strategy):
     """The proxy in the parent."""
 
+    told_of = (Action,)
+
     def __init__(self, strategy: Strategy, *, name: str) -> None:
         self.name = name
         self.symbols = strategy.symbols
@@ -95,9 +97,9 @@ class ProcessStrategy(Strategy):
             self._child.end()
             await self._child.ended
 
-    def publishing(self, action: Action) -> None:
-        """Note its number: the child, where the strategy's own ``publishing`` ran, is told with the next event."""
-        self._seqs.append(action.seq)
+    def publishing(self, actions: Sequence[Action]) -> None:
+        """Note their numbers: the child, where the strategy's own ``publishing`` ran, is told with the next event."""
+        self._seqs += [action.seq for action in actions]
 
     def _handle(self, event: Message) -> "asyncio.Future[list[Action]] | None":
         if self._is_over or event.seq == self._handled:  # routing calls each ``all=True`` handler by its own function

@@ -215,8 +215,8 @@ class EventQueue:
         """Publish what a handler returned, all or nothing."""
         if event.depth and (event.depth >= MAX_DEPTH or len(self._pending) > BACKLOG):
             self._check_chain(subscriber, event, len(results))
-        if subscriber.role == "strategy":
-            self.actions.act(subscriber, results, cause=event)
+        if subscriber.publishing is not None:
+            self.actions.act(subscriber, results, event)
         else:
             self.reply(results, cause=event)
 

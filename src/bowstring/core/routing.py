@@ -3,8 +3,6 @@
 import itertools
 from collections.abc import Callable, Collection, Sequence
 
-from msgspec.structs import force_setattr
-
 from bowstring.core.components import Component, Executor, Guard, Handler, Strategy
 from bowstring.core.errors import WiringError
 from bowstring.core.inbox import Call
@@ -35,33 +33,32 @@ class Route:
 class Plan:
     """The way of one action type: the guards that judge it, then the executors that carry it out.
 
-    Actions that name a venue have ``venues``: each venue's one executor, or under ``""`` the one that owns all.
+    Of the ``told`` ones some strategy wants to know, and ``admitted`` ones some executor wants to see beforehand. Those
+    that name a venue have ``venues``: each venue's one executor, or under ``""`` the one that owns all.
     ``sole_venue`` is the venue that is meant when an action names none, ``""`` if that is not clear.
     """
 
-    __slots__ = ("guards", "sole_venue", "targets", "venues")
+    __slots__ = ("admitted", "guards", "sole_venue", "targets", "told", "venues")
 
     def __init__(
         self,
         guards: tuple[tuple[Subscriber, Call], ...],
         targets: tuple[Target, ...],
         venues: dict[str, tuple[Target, ...]] | None,
+        *,
+        told: bool,
     ) -> None:
         self.guards = guards
         self.targets = targets
         self.venues = venues
+        self.told = told
+        self.admitted = any(worker.admits for worker, _call in targets)
         self.sole_venue = next(iter(venues)) if venues and len(venues) == 1 else ""
 
     def find(self, action: Action) -> tuple[Target, ...]:
-        """The executor of an action that has a venue; one that names none is given the sole one."""
+        """The executor of an action that has a venue."""
         venues = self.venues or {}
-        return venues.get(getattr(action, "venue", "")) or self._find_otherwise(action, venues)
-
-    def _find_otherwise(self, action: Action, venues: dict[str, tuple[Target, ...]]) -> tuple[Target, ...]:
-        if self.sole_venue and not getattr(action, "venue", ""):
-            force_setattr(action, "venue", self.sole_venue)
-            return venues[self.sole_venue]
-        return venues.get("", ())
+        return venues.get(getattr(action, "venue", "")) or venues.get("", ())
 
     def missing(self, action: Action) -> str:
         """Why `find` found nobody, and what to do."""
@@ -126,7 +123,12 @@ class Wiring:
             if matching:  # the handler of the nearest type, so that an action is carried out once
                 targets.append((worker, max(matching, key=lambda handler: len(handler.type.__mro__)).call))
         has_venue = "venue" in action_type.__struct_fields__
-        return Plan(guards, tuple(targets), _owners(targets, action_type) if has_venue else None)
+        return Plan(
+            guards,
+            tuple(targets),
+            _owners(targets, action_type) if has_venue else None,
+            told=any(issubclass(action_type, _told_of(strategy)) for strategy in self.strategies),
+        )
 
     def _route_by(self, key: str, values: Sequence[str], event_type: type[Event]) -> Route:
         def wanted(value: str | None) -> Callable[[Subscriber, Handler], bool]:
@@ -207,6 +209,11 @@ def _check_guard(guard: Subscriber, handlers: Sequence[Handler], executed: Seque
 
 def _related(one: type, other: type) -> bool:
     return issubclass(one, other) or issubclass(other, one)
+
+
+def _told_of(subscriber: Subscriber) -> tuple[type[Action], ...]:
+    component = subscriber.component
+    return component.told_of if isinstance(component, Strategy) else ()
 
 
 def _symbols(subscriber: Subscriber) -> Collection[str] | None:

@@ -90,7 +90,7 @@ class Stop:
 
     def _publish_last(self, strategy: Subscriber, actions: Sequence[Action], stopping: Stopping) -> None:
         try:
-            self._queue.actions.act(strategy, actions, cause=stopping)
+            self._queue.actions.act(strategy, actions, stopping)
         except FAILURES as error:
             self._queue.fail(strategy, error, cause=stopping)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -55,19 +54,19 @@ class Subscriber:
     wait, and when halted. While it is halted its inbox goes on taking events; once there was no room for a lossless
     one it is ``frozen``, so that it never holds what came after a gap. ``ages`` is bumped at each delivery, so its sum
     is the number of deliveries. ``chained`` counts what it published in the chain of the outside event received at
-    ``chain_ns``, during a backlog.
+    ``chain_ns``, during a backlog. Only a strategy has ``publishing``: what it returns are actions.
     """
 
     __slots__ = (
-        "ages", "blocked", "chain_ns", "chained", "component", "frozen", "halted", "inbox", "name", "publishing",
-        "role", "sources", "task", "undelivered",
+        "ages", "blocked", "chain_ns", "chained", "component", "frozen", "halted", "inbox", "name",
+        "publishing", "role", "sources", "task", "undelivered",
     )  # fmt: skip
 
     def __init__(self, component: Component, *, role: Role) -> None:
         self.component = component
         self.name = component.name
         self.role: Role = role
-        self.publishing = _publishing(component)
+        self.publishing = component.publishing if isinstance(component, Strategy) else None
         self.blocked = False
         self.halted = False
         self.frozen = False
@@ -99,12 +98,6 @@ class Subscriber:
             age_p99_ns=percentile_ns(self.ages, 0.99),
             age_p999_ns=percentile_ns(self.ages, 0.999),
         )
-
-
-def _publishing(component: Component) -> Callable[[Action], None] | None:
-    if isinstance(component, Strategy) and type(component).publishing is not Strategy.publishing:
-        return component.publishing
-    return None
 
 
 class Worker:

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+from types import GeneratorType
 from typing import Any, cast
 
 from bowstring.core.messages import Message
@@ -13,7 +14,7 @@ FAILURES = (Exception, asyncio.CancelledError)
 TURN_EVENTS = 1000
 TURN_NS = 5_000_000
 
-_THERE = (Message, list, tuple)
+_THERE = (Message, list, tuple, GeneratorType)
 
 
 def awaitable(result: object) -> Awaitable[object] | None:

@@ -56,7 +56,38 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     def update(self) -> OrderUpdate:
         """The order as an event for its strategy."""
-        return OrderUpdate(**{field: getattr(self, field) for field in self.__struct_fields__})
+        return OrderUpdate(
+            strategy=self.strategy,
+            venue=self.venue,
+            symbol=self.symbol,
+            client_order_id=self.client_order_id,
+            side=self.side,
+            quantity=self.quantity,
+            price=self.price,
+            status=self.status,
+            filled=self.filled,
+            venue_order_id=self.venue_order_id,
+            reason=self.reason,
+            time_ns=self.time_ns,
+        )
+
+    @classmethod
+    def told_by(cls, update: OrderUpdate) -> "Order":
+        """The order that an event tells of."""
+        return cls(
+            strategy=update.strategy,
+            venue=update.venue,
+            symbol=update.symbol,
+            client_order_id=update.client_order_id,
+            side=update.side,
+            quantity=update.quantity,
+            price=update.price,
+            status=update.status,
+            filled=update.filled,
+            venue_order_id=update.venue_order_id,
+            reason=update.reason,
+            time_ns=update.time_ns,
+        )
 
 
 def advance(order: Order, report: OrderReport) -> Order:

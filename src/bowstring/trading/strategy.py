@@ -1,6 +1,6 @@
 """The `Strategy` that bot authors subclass: it knows its own open orders and the instruments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import ClassVar
@@ -13,7 +13,7 @@ from bowstring.core.errors import PublishError, UnknownInstrument
 from bowstring.core.messages import Action
 from bowstring.market.instrument import Instrument, InstrumentListed
 from bowstring.trading.intents import NewOrder
-from bowstring.trading.messages import CancelOrder, OrderUpdate, PlaceOrder, ReplaceOrder, Side
+from bowstring.trading.messages import CancelOrder, OrderAction, OrderUpdate, PlaceOrder, ReplaceOrder, Side
 from bowstring.trading.orders import Order
 
 
@@ -26,6 +26,7 @@ class Strategy(CoreStrategy):
 
     # Two underscores: a subclass may have names of its own for such things.
     built_in: ClassVar[frozenset[str]] = frozenset({"_Strategy__keep_instrument", "_Strategy__keep_order"})
+    told_of: ClassVar[tuple[type[Action], ...]] = (OrderAction,)
     __prefix: str = ""
     __placed: int = 0
 
@@ -53,23 +54,25 @@ class Strategy(CoreStrategy):
             known = ", ".join(sorted(self.__instruments)) or "none"
             raise UnknownInstrument(f"{symbol} is not listed by any executor's venue; known: {known}") from None
 
-    def publishing(self, action: Action) -> None:
-        """Number a new order and note it as pending; say where the order to be cancelled or replaced is."""
-        if not hasattr(action, "client_order_id"):
-            return  # no order: for a struct, isinstance takes 90 ns to say no
-        if isinstance(action, PlaceOrder):
-            self.__number(action, "client_order_id")
-            self.__note(action, client_order_id=action.client_order_id, side=action.side)
-        elif isinstance(action, ReplaceOrder | CancelOrder):
-            order = self.__orders.get(action.client_order_id)
-            if order is not None:  # else it has ended meanwhile, or never was: the executor says so
-                force_setattr(action, "symbol", order.symbol)
-                force_setattr(action, "venue", order.venue)
-            if isinstance(action, ReplaceOrder):
-                self.__number(action, "new_client_order_id")
-                force_setattr(action, "side", order.side if order else None)
-                if order is not None:
-                    self.__note(action, client_order_id=action.new_client_order_id, side=order.side)
+    def publishing(self, actions: Sequence[Action]) -> None:
+        """Number new orders and note them as pending; say where the order to be cancelled or replaced is.
+
+        Raises `PublishError`, with nothing noted, for an id that one of them shares with an open order.
+        """
+        new: dict[str, Order] = {}
+        for action in actions:
+            if isinstance(action, PlaceOrder):
+                if not action.client_order_id:
+                    force_setattr(action, "client_order_id", self.__new_id())
+                self.__add(new, _pending(action, action.client_order_id, action.side))
+            elif isinstance(action, ReplaceOrder | CancelOrder):
+                order = self.__orders.get(action.client_order_id) or new.get(action.client_order_id)
+                if order is not None:  # else it has ended meanwhile, or never was: the executor says so
+                    force_setattr(action, "symbol", order.symbol)
+                    force_setattr(action, "venue", order.venue)
+                if isinstance(action, ReplaceOrder):
+                    self.__replace(new, action, order)
+        self.__orders.update(new)
 
     @on(InstrumentListed)
     def __keep_instrument(self, listed: InstrumentListed) -> None:
@@ -77,30 +80,40 @@ class Strategy(CoreStrategy):
 
     @on(OrderUpdate)
     def __keep_order(self, update: OrderUpdate) -> None:
-        order = Order(**{field: getattr(update, field) for field in Order.__struct_fields__})
+        order = Order.told_by(update)
         if order.is_final:
             self.__orders.pop(order.client_order_id, None)
         else:
             self.__orders[order.client_order_id] = order
 
-    def __number(self, action: NewOrder, field: str) -> None:
-        if getattr(action, field):
-            return
-        self.__prefix = self.__prefix or self.clock.new_prefix()
-        self.__placed += 1
-        while f"{self.__prefix}{self.__placed}" in self.__orders:  # one of the author's own
-            self.__placed += 1
-        force_setattr(action, field, f"{self.__prefix}{self.__placed}")
+    def __replace(self, new: dict[str, Order], action: ReplaceOrder, order: Order | None) -> None:
+        if not action.new_client_order_id:
+            force_setattr(action, "new_client_order_id", self.__new_id())
+        force_setattr(action, "side", order.side if order else None)
+        if order is not None:
+            self.__add(new, _pending(action, action.new_client_order_id, order.side))
 
-    def __note(self, action: NewOrder, *, client_order_id: str, side: Side) -> None:
-        if client_order_id in self.__orders:
-            raise PublishError(f"client order id {client_order_id} is taken by an open order: leave it to be numbered")
-        self.__orders[client_order_id] = Order(
-            strategy=action.strategy,
-            venue=action.venue,
-            symbol=action.symbol,
-            client_order_id=client_order_id,
-            side=side,
-            quantity=action.quantity,
-            price=action.price,
-        )
+    def __new_id(self) -> str:
+        if not self.__prefix:
+            self.__prefix = self.clock.new_prefix()
+        self.__placed += 1
+        client_order_id = f"{self.__prefix}{self.__placed}"
+        return client_order_id if client_order_id not in self.__orders else self.__new_id()  # one of the author's own
+
+    def __add(self, new: dict[str, Order], order: Order) -> None:
+        if order.client_order_id in self.__orders or order.client_order_id in new:
+            taken = f"client order id {order.client_order_id} is taken by an open order"
+            raise PublishError(f"{taken}: leave it to be numbered")
+        new[order.client_order_id] = order
+
+
+def _pending(action: NewOrder, client_order_id: str, side: Side) -> Order:
+    return Order(
+        strategy=action.strategy,
+        venue=action.venue,
+        symbol=action.symbol,
+        client_order_id=client_order_id,
+        side=side,
+        quantity=action.quantity,
+        price=action.price,
+    )

@@ -21,7 +21,7 @@ LIST_SUBSCRIPTIONS = b'{"method":"LIST_SUBSCRIPTIONS","id":1}'
 """A request that the venue answers on every connection, however quiet the markets."""
 
 # What a price or a quantity may be: 0, or between 1E-20 and 1E+21, with at most 40 digits. Everything else is absurd.
-_SANE = Context(prec=40, Emin=-20, Emax=20, traps=[Clamped, InvalidOperation, Overflow, Rounded, Subnormal])
+_sane = Context(prec=40, Emin=-20, Emax=20, traps=[Clamped, InvalidOperation, Overflow, Rounded, Subnormal]).plus
 _ZERO, _INFINITY = Decimal(0), Decimal("Infinity")
 
 MALFORMED = (DecodeError, UnicodeError, RecursionError)
@@ -126,22 +126,36 @@ def _quotes(instrument: Instrument, strict: bool) -> _Read:
     decode = Decoder[_BookTicker](_StrictBookTicker if strict else _BookTicker).decode
     venue, symbol, venue_symbol = instrument.venue, instrument.symbol, instrument.venue_symbol
 
-    def read(payload: Frame) -> Quote:
+    def read(payload: Frame) -> Quote:  # checked in place, as `number` takes as long for a quote as decoding
         ticker = decode(payload)
-        _check_symbol(ticker.symbol, venue_symbol)
-        bid, ask = _positive(ticker.bid, "bid"), _positive(ticker.ask, "ask")
-        if bid >= ask:
-            raise BadMessage(f"bid {bid:f} is not below ask {ask:f}")
-        return Quote(
-            venue=venue,
-            symbol=symbol,
-            bid=bid,
-            bid_quantity=number(ticker.bid_quantity, "bid quantity"),
-            ask=ask,
-            ask_quantity=number(ticker.ask_quantity, "ask quantity"),
-        )
+        bid, bid_quantity, ask, ask_quantity = ticker.bid, ticker.bid_quantity, ticker.ask, ticker.ask_quantity
+        try:
+            sane = (
+                _ZERO < bid < ask < _INFINITY
+                and _ZERO <= bid_quantity < _INFINITY
+                and _ZERO <= ask_quantity < _INFINITY
+                and ticker.symbol == venue_symbol
+                and (_sane(bid), _sane(ask), _sane(bid_quantity), _sane(ask_quantity))
+            )
+        except ArithmeticError:  # as in `number`
+            sane = False
+        if not sane:
+            raise _bad_quote(ticker, venue_symbol)
+        return Quote(venue=venue, symbol=symbol, bid=bid, bid_quantity=bid_quantity, ask=ask, ask_quantity=ask_quantity)
 
     return read
+
+
+def _bad_quote(ticker: _BookTicker, venue_symbol: str) -> BadMessage:
+    """What is wrong with it, found out by looking at one thing after the other."""
+    try:
+        _check_symbol(ticker.symbol, venue_symbol)
+        number(ticker.bid_quantity, "bid quantity")
+        number(ticker.ask_quantity, "ask quantity")
+        bid, ask = _positive(ticker.bid, "bid"), _positive(ticker.ask, "ask")
+    except BadMessage as error:
+        return error
+    return BadMessage(f"bid {bid:f} is not below ask {ask:f}")
 
 
 def _trades(instrument: Instrument, strict: bool) -> _Read:
@@ -194,9 +208,9 @@ def number(value: Decimal, what: str) -> Decimal:
     """The value itself. Raises `BadMessage` if it is negative, not finite or absurd."""
     try:
         if _ZERO <= value < _INFINITY:
-            _SANE.plus(value)
+            _sane(value)
             return value
-    except ArithmeticError:  # comparing NaN, and every trap of _SANE
+    except ArithmeticError:  # comparing NaN, and every trap of _sane
         pass
     raise BadMessage(f"{what} {str(value)[:60]} is negative or absurd")
 
