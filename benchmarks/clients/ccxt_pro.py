@@ -2,7 +2,7 @@
 
 The order is what its ``create_order_ws`` comes down to, without the checks, the signature and the wait for an answer.
 """
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportOperatorIssue=false
 # mypy: disable-error-code="import-not-found,import-untyped"
 # ccxt is installed for `make bench` alone.
 

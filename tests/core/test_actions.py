@@ -149,6 +149,16 @@ def test_an_empty_reason_refuses_too() -> None:
     assert witness.closings == [("ActionRefused", "judge", "")]
 
 
+@pytest.mark.parametrize("verdict", [True, False])
+def test_a_verdict_that_is_no_reason_refuses_and_says_what_to_return(verdict: Any) -> None:
+    witness, doer = Witness(), Doer()
+    queue_of(witness, Judge(lambda _: verdict), doer, Bot(lambda _: Do())).publish(Tick())
+
+    reason = f"judge returned {verdict}: a guard returns the reason to refuse, or None"
+    assert witness.closings == [("ActionRefused", "judge", reason)]
+    assert doer.given == []
+
+
 def test_a_refusal_concerns_one_action_only() -> None:
     judge = Judge(lambda action: "even" if isinstance(action, Do) and action.n % 2 == 0 else None)
     witness, doer = Witness(), Doer()

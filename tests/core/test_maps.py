@@ -133,6 +133,22 @@ def test_a_dropped_event_is_no_matter_to_an_emit_that_watches_for_no_stall() -> 
     assert emit.events == [Echo(n=2)]
 
 
+def test_a_transform_that_raises_fails_the_collector_which_is_started_again() -> None:
+    mistakes = iter([LookupError("once"), None, None, None])
+
+    def transform(event: Event) -> Event | None:
+        mistake = next(mistakes)
+        if mistake is not None:
+            raise mistake
+        return event
+
+    reader = Reader(name="reader")
+    live(CollectorMap(feed_of(Tick(n=1), Tick(n=2)), transform), reader)
+
+    assert [event.n for event in reader.seen if isinstance(event, Tick)] == [1, 2]
+    assert [event.reason for event in reader.seen if isinstance(event, CollectorDown)] == ["once"]
+
+
 def test_a_transform_to_something_else_than_an_event_says_so() -> None:
     witness = Witness()
 
@@ -199,7 +215,8 @@ def test_what_an_executor_is_asked_is_transformed_or_dropped() -> None:
     live(feed_of(*(Tick(n=n) for n in range(5))), client, ExecutorMap(doer, Alert, to_do))
 
     assert numbers(doer.given) == [(Do, 2), (Do, 6)]
-    assert client.closings == [("ActionDone", "")] * 5
+    assert [kind for kind, _reason in client.closings] == ["ActionRefused", "ActionDone"] * 2 + ["ActionRefused"]
+    assert client.closings[0][1] == "doer was given no action in its place"
 
 
 def test_the_envelope_is_carried_over() -> None:
@@ -342,23 +359,35 @@ class Venue(Executor):
         self.given.append(order)
 
 
+def test_what_adds_risk_cannot_come_out_of_a_transformation_as_no_guard_would_see_it() -> None:
+    def place(do: Do) -> PlaceOrder:
+        return PlaceOrder(symbol="A/B", side="buy", quantity=Decimal(do.n), price=Decimal(1))
+
+    venue, client = Venue("one"), Client(lambda _tick: Do(n=1))
+    live(feed_of(Tick()), client, ExecutorMap(venue, Do, place))
+
+    assert venue.given == []
+    assert client.closings == [
+        ("ActionRefused", "no guard has seen this PlaceOrder: return it from the strategy instead")
+    ]
+
+
 def test_a_map_of_an_executor_owns_its_venue() -> None:
-    def halve(order: PlaceOrder) -> PlaceOrder:
-        return PlaceOrder(
-            venue=order.venue, symbol=order.symbol, side=order.side, quantity=order.quantity / 2, price=order.price
-        )
+    def only_small(order: PlaceOrder) -> PlaceOrder | None:
+        return order if order.quantity < 1 else None
 
     class Trader(Strategy):
         @on(Tick)
         def trade(self, tick: Tick) -> list[Action]:
-            one = Decimal(1)
+            half, one = Decimal("0.5"), Decimal(1)
             return [
+                PlaceOrder(venue="two", symbol="A/B", side="buy", quantity=half, price=one),
                 PlaceOrder(venue="two", symbol="A/B", side="buy", quantity=one, price=one),
                 CancelOrder(venue="one", client_order_id="x"),
             ]
 
     venues = [Venue("one"), Venue("two")]
-    live(feed_of(Tick()), Trader(), *(ExecutorMap(venue, PlaceOrder, halve) for venue in venues))
+    live(feed_of(Tick()), Trader(), *(ExecutorMap(venue, PlaceOrder, only_small) for venue in venues))
 
     assert [type(action) for action in venues[0].given] == [CancelOrder]
     assert [getattr(action, "quantity", None) for action in venues[1].given] == [Decimal("0.5")]

@@ -797,6 +797,36 @@ def test_the_time_of_receipt_is_kept_where_the_source_knows_it() -> None:
     assert tick.received_ns == 123
 
 
+@pytest.mark.parametrize("received_ns", [-1, 1 << 63])
+def test_a_time_of_receipt_that_is_none_is_a_mistake(received_ns: int) -> None:
+    reader = Reader()
+    queue = queue_of(reader)
+    with pytest.raises(PublishError, match=f"received_ns is {received_ns}: give nanoseconds since 1970, or nothing"):
+        queue.publish(Tick(received_ns=received_ns))
+    queue.publish(Tick(received_ns=1))
+    queue.publish(Tick(received_ns=(1 << 63) - 1))
+
+    assert [event.seq for event in reader.seen] == [1, 2]
+    assert account_of(queue, "reader").delivered == 2
+
+
+def test_a_handler_that_exits_does_not_keep_the_event_from_others() -> None:
+    def leave(tick: Tick) -> None:
+        raise SystemExit(tick.n)
+
+    async def run() -> None:
+        queue.publish(Tick(n=7))
+        await asyncio.sleep(1)
+
+    reader = Reader()
+    queue = queue_of(Bot(leave), reader)
+    with pytest.raises(SystemExit, match="7"):
+        simulate(run())
+
+    assert len(reader.seen) == 1
+    assert [account.delivered for account in queue.accounts()] == [1, 1]
+
+
 def test_answers_carry_their_cause_and_its_time_of_receipt() -> None:
     clock = FakeClock()
     witness = Witness()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Sequence
 
 import pytest
 
-from bowstring.core.errors import NotSent
+from bowstring.core.errors import ConfigError, NotSent
 from bowstring.core.messages import ActionDone, CollectorDown, ComponentFailed
 from bowstring.market.instrument import InstrumentListed
 from bowstring.testing.simulation import simulated_clock
@@ -35,6 +35,12 @@ async def test_a_gateway_that_cannot_be_opened_is_the_engines_failure() -> None:
         async with Bot(gateway):
             pass
     assert gateway.count("close") == 1
+
+
+@pytest.mark.parametrize("argument", ["on_stop", "on_halt"])
+def test_a_policy_that_is_none_is_a_mistake(argument: str) -> None:
+    with pytest.raises(ConfigError, match=f'{argument} is \'Cancel\': give "cancel" or "leave"'):
+        Bot(**{argument: "Cancel"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # the mistake
 
 
 @simulated

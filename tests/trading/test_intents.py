@@ -64,10 +64,30 @@ def test_a_number_that_is_none_is_a_flaw(number: str) -> None:
 
 
 def test_a_time_that_is_none_is_a_flaw() -> None:
-    assert flaw(replace(placed("1"), valid_for_s=float("nan"))) == "its valid_for_s is nan"
+    assert flaw(replace(placed("1"), valid_for_s=float("nan"))) == "its valid_for_s is nan: give seconds"
     assert flaw(replace(placed("1"), valid_for_s=float("inf"))) is None
 
 
 @pytest.mark.parametrize(("quantity", "wrong"), [("0", True), ("-1", True), ("0.00000001", False)])
 def test_a_quantity_is_above_zero(quantity: str, wrong: bool) -> None:
     assert bool(flaw(placed("1", quantity=quantity))) is wrong
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("quantity", 0.001, 'its quantity is the float 0.001: write Decimal("0.001")'),
+        ("quantity", 1, 'its quantity is the int 1: write Decimal("1")'),
+        ("price", "65000", "its price is the str '65000': write Decimal(\"65000\")"),
+        ("side", "BUY", 'its side is \'BUY\': write "buy" or "sell"'),
+        ("side", "long", 'its side is \'long\': write "buy" or "sell"'),
+        ("time_in_force", "GTC", 'its time in force is \'GTC\': write "gtc" or "ioc" or "fok"'),
+        ("valid_for_s", "2", "its valid_for_s is '2': give seconds"),
+    ],
+)
+def test_what_no_type_checker_lets_through_is_a_flaw(field: str, value: object, reason: str) -> None:
+    assert flaw(replace(placed("1"), **{field: value})) == reason
+
+
+def test_a_replacement_of_an_order_that_is_gone_has_no_side_and_no_flaw() -> None:
+    assert flaw(replaced("1")) is None

@@ -200,17 +200,33 @@ async def test_of_no_open_order_there_is_no_replacement(replaces_natively: bool)
         assert bot.trader.orders == {}
 
 
+@BOTH
 @simulated
-async def test_two_replacements_of_one_order_make_one_cancel_and_both_are_placed_after_it() -> None:
-    async with Bot() as bot:
+async def test_an_order_has_one_replacement_at_a_time(replaces_natively: bool) -> None:
+    async with Bot(ScriptedGateway(replaces_natively=replaces_natively)) as bot:
         old = await bot.open()
-        bot.gateway.then("cancel", answered(1.0))
+        bot.gateway.then("replace" if replaces_natively else "cancel", answered(1.0))
         first, second = bot.replace(old), bot.replace(old)
         await closed(bot, first)
-        await closed(bot, second)
 
-        assert bot.gateway.count("cancel") == 1
-        assert bot.statuses(first) == bot.statuses(second) == ["open"]
+        assert bot.outcome(second) == ("ActionFailed", f"{old} is being replaced already")
+        assert bot.statuses(second) == ["failed"]
+        assert bot.ledger.accepted == [old, first]
+
+
+@simulated
+async def test_a_replacement_that_came_to_nothing_may_be_tried_again() -> None:
+    async with Bot() as bot:
+        old = await bot.open()
+        bot.gateway.then("cancel", rejected())
+        failed = bot.replace(old)
+        await closed(bot, failed)
+        again = bot.replace(old)
+        await closed(bot, again)
+
+        assert bot.statuses(failed) == ["failed"]
+        assert bot.statuses(old)[-1] == "cancelled"
+        assert bot.statuses(again) == ["open"]
 
 
 @simulated

@@ -173,6 +173,22 @@ async def test_an_id_of_an_open_order_halts_the_strategy_that_uses_it_again() ->
 
 
 @simulated
+async def test_or_none_of_the_orders_beside_it_is_noted_or_sent() -> None:
+    async with Bot() as bot:
+        await bot.open(client_order_id="mine")
+        bot.do(buy(), buy(client_order_id="mine"))
+
+        assert list(bot.trader.orders) == ["mine"]
+        assert bot.gateway.count("place") == 1
+
+
+def test_an_id_of_the_authors_own_is_not_given_again_by_the_counter() -> None:
+    bidder = Bidder(lambda _self: [buy(client_order_id="1"), buy()])
+
+    assert [order.client_order_id for order in react(bidder, QUOTE, expect=PlaceOrder)] == ["1", "2"]
+
+
+@simulated
 async def test_fills_and_updates_reach_only_the_strategy_that_placed_the_order() -> None:
     async with Bot(names=("one", "two")) as bot:
         order = await bot.open(by="two")

@@ -122,6 +122,18 @@ async def test_an_order_waits_for_its_record() -> None:
 
 
 @simulated
+async def test_no_more_orders_wait_than_there_is_room_for_and_the_others_are_refused() -> None:
+    bot, storage = stored(is_late=True)
+    async with bot:
+        bot.do(*(buy() for _ in range(unsent.MAX_UNSENT)))
+        order = bot.place()
+
+        assert bot.outcome(order) == ("ActionRefused", f"{unsent.MAX_UNSENT} orders wait to be sent to venue")
+        assert bot.statuses(order) == ["refused"]
+        assert [len(batch) for batch in storage.batches] == [unsent.MAX_UNSENT]
+
+
+@simulated
 async def test_the_deadline_is_checked_again_after_the_record() -> None:
     bot, storage = stored(is_late=True)
     async with bot:

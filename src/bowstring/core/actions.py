@@ -100,7 +100,7 @@ class ActionQueue:
             plan = plans[action.__class__]
             targets = plan.targets if plan.venues is None else plan.find(action)
             if not targets:
-                self._close(ActionFailed, action, by="engine", reason=plan.missing(action))
+                self._failed_unheard(action, plan.missing(action))
                 continue
             if self.refusing_risk and action.adds_risk:
                 self._close(ActionRefused, action, by="engine", reason=self.refusing_risk)
@@ -112,7 +112,7 @@ class ActionQueue:
                     self._events.fail(guard, error, cause=action)
                     reason = f"{guard.name} raised {error!r}"
                 if reason is not None:
-                    self._close(ActionRefused, action, by=guard.name, reason=str(reason))
+                    self._close(ActionRefused, action, by=guard.name, reason=_reason(guard, reason))
                     break
             else:
                 for worker, call in targets:
@@ -149,6 +149,10 @@ class ActionQueue:
                 action, _call = worker.waiting.popleft()
                 worker.undelivered += 1
                 self._close(ActionFailed, action, by=worker.name, reason=reason)
+
+    def _failed_unheard(self, action: Action, reason: str) -> None:
+        log.warning("%s %d of %s: %s", type(action).__name__, action.seq, action.strategy, reason)
+        self._close(ActionFailed, action, by="engine", reason=reason)
 
     def _unfit(self, guard: Subscriber, action: Action) -> str | None:
         return f"{guard.name} failed and was not resumed" if action.adds_risk else None
@@ -239,3 +243,9 @@ class ActionQueue:
             raise PublishError(f"{type(action).__name__} {action.seq} is published a second time: make a new one")
         plan = self._plans[type(action)] = self._wiring.plan(type(action))
         return plan
+
+
+def _reason(guard: Subscriber, returned: object) -> str:
+    if isinstance(returned, str):
+        return returned
+    return f"{guard.name} returned {returned!r}: a guard returns the reason to refuse, or None"

@@ -1,12 +1,13 @@
 """Transform or drop what a collector emits, or what an executor is asked to do, as artemis does."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar, cast
 
 from msgspec.structs import force_setattr
 
 from bowstring.core.components import Collector, Emit, Executor, Handler
-from bowstring.core.errors import WiringError
+from bowstring.core.errors import Refused, WiringError
 from bowstring.core.messages import Action, Event, Message
 from bowstring.core.supervision import CollectorEmitter
 
@@ -24,9 +25,17 @@ class CollectorMap(Collector):
         self._transform = transform
 
     async def run(self, emit: Emit) -> None:
-        """Run the collector inside."""
+        """Run the collector inside, until it ends or ``transform`` raises, which counts as its failure."""
         self._collector.name, self._collector.clock = self.name, self.clock
-        await self._collector.run(_MappedEmit(emit, self._transform))
+        mapped = _MappedEmit(emit, self._transform)
+        running = asyncio.ensure_future(self._collector.run(mapped))
+        try:
+            await asyncio.wait({running, mapped.failure}, return_when=asyncio.FIRST_COMPLETED)
+            await (mapped.failure if mapped.failure.done() else running)
+        finally:
+            mapped.failure.cancel()
+            running.cancel()
+            await asyncio.wait({running})
 
 
 class _MappedEmit:
@@ -34,9 +43,16 @@ class _MappedEmit:
         self._emit = emit
         self._transform = transform
         self.drained = emit.drained
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def __call__(self, event: Event, /) -> None:
-        mapped = self._transform(event)
+        if self.failure.done():
+            return  # what comes until the collector has ended
+        try:
+            mapped = self._transform(event)
+        except Exception as error:  # noqa: BLE001  # the user's function, called in a callback of the network
+            self.failure.set_exception(error)
+            return
         if mapped is None:
             self.note_dropped()
             return
@@ -51,9 +67,10 @@ class _MappedEmit:
 
 
 class ExecutorMap(Executor, Generic[A]):
-    """An executor that is given ``transform(action)`` for each action of ``action_type``; None drops the action.
+    """An executor that is given ``transform(action)`` for each action of ``action_type``; None refuses the action.
 
-    Actions of other types reach it as they are.
+    Actions of other types reach it as they are. Guards have judged the action, and do not see what becomes of it: so
+    what adds risk cannot come out of a transformation, only go in unchanged.
     """
 
     def __init__(self, executor: Executor, action_type: type[A], transform: Callable[[A], Action | None]) -> None:
@@ -89,10 +106,12 @@ class ExecutorMap(Executor, Generic[A]):
     def _carry_out(self, action: Message) -> object:
         mapped = self._transform(cast("A", action))
         if mapped is None:
-            return None
+            raise Refused(f"{self.name} was given no action in its place")
         handler = next((handler for handler in self._inner if isinstance(mapped, handler.type)), None)
         if handler is None:
             raise WiringError(f"{self.name} does not carry out {type(mapped).__name__}: map to what it handles")
+        if mapped.adds_risk and mapped is not action:
+            raise Refused(f"no guard has seen this {type(mapped).__name__}: return it from the strategy instead")
         for field in ("seq", "cause", "received_ns", "depth", "strategy"):
             force_setattr(mapped, field, getattr(action, field))
         self._executor.admit([mapped])

@@ -126,7 +126,7 @@ class CollectorUp(Event, frozen=True, kw_only=True):
 class ComponentFailed(Event, frozen=True, kw_only=True):
     """A component raised. A strategy is halted by it, until ``engine.resume(name)``.
 
-    ``role`` is ``"strategy"``, ``"guard"``, ``"executor"`` or ``"collector"``.
+    ``role`` is ``"strategy"``, ``"guard"`` or ``"executor"``; of a collector, `CollectorDown` tells.
     """
 
     component: str

@@ -32,6 +32,7 @@ from bowstring.core.tasks import FAILURES, TURN_EVENTS, TURN_NS, Turn, as_list, 
 MAX_DEPTH = 64
 MAX_CHAINED = 10_000
 BACKLOG = 1024  # as much as an inbox holds
+END_NS = 1 << 63  # the year 2262: an age has a counter in the histogram
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +67,11 @@ class EventQueue:
         route = self._routes.get(event.__class__)
         if route is None or event.seq:
             route = self._check(event)
-        force_setattr(event, "seq", self.next_seq())
         if not event.received_ns:
             force_setattr(event, "received_ns", self._monotonic_ns() + self._epoch_ns)
+        elif not 0 < event.received_ns < END_NS:
+            raise PublishError(f"received_ns is {event.received_ns}: give nanoseconds since 1970, or nothing")
+        force_setattr(event, "seq", self.next_seq())
         if self._active or self._pending:
             self._pending.append(event)
             if len(self._pending) > BACKLOG and not self._active:
@@ -210,6 +213,9 @@ class EventQueue:
             except FAILURES as error:
                 self.fail(subscriber, error, cause=event)
                 return
+            except SystemExit as exit_:  # ends the bot, but not before the others have the event
+                asyncio.get_running_loop().call_soon(_raise, exit_)
+                return
 
     def _publish_results(self, subscriber: Subscriber, event: Event, results: list[Any]) -> None:
         """Publish what a handler returned, all or nothing."""
@@ -342,3 +348,7 @@ class EventQueue:
 
 def _nothing() -> None:
     pass
+
+
+def _raise(exit_: SystemExit) -> None:
+    raise exit_

@@ -105,7 +105,7 @@ class WebSocket:
         """
         await self._ended()
         if not self._closed_by_us:
-            reason, code = self._listener.end or ("the connection was lost", ABNORMAL)
+            reason, code = self._listener.end or ("the connection was lost, with no close frame (1006)", ABNORMAL)
             raise Disconnected(f"{self._where}: {reason}", code=code)
 
     async def close(self) -> None:

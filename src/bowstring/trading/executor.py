@@ -9,10 +9,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 from bowstring.core.components import Emit, Executor, on
-from bowstring.core.errors import NotSent, StopIncomplete
+from bowstring.core.errors import ConfigError, NotSent, StopIncomplete
 from bowstring.core.messages import Action, CollectorDown, CollectorUp, ComponentFailed
 from bowstring.market.instrument import InstrumentListed
 from bowstring.trading.blotter import Blotter
@@ -28,6 +28,7 @@ from bowstring.trading.sending import Sender, Sent
 from bowstring.trading.unsent import Unsent
 
 Policy = Literal["cancel", "leave"]
+POLICIES = get_args(Policy)
 STOP_S = 6.0  # the engine gives executors 7 s
 CLOSE_S = 0.5
 
@@ -52,6 +53,9 @@ class OrderExecutor(Executor):
         on_stop: Policy = "cancel",
         on_halt: Policy = "cancel",
     ) -> None:
+        for argument, policy in (("on_stop", on_stop), ("on_halt", on_halt)):
+            if policy not in POLICIES:
+                raise ConfigError(f'{argument} is {policy!r}: give "cancel" or "leave"')
         self.name = f"orders {gateway.venue}"
         self.venue = gateway.venue
         self.blotter = Blotter(gateway.venue)

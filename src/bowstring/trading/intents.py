@@ -1,13 +1,17 @@
 """The `Intents` port: what must be on record before the first byte of an order can leave."""
 
 from collections.abc import Awaitable, Sequence
+from decimal import Decimal
 from math import isnan
-from typing import Protocol
+from typing import Protocol, cast, get_args
 
 from bowstring.core.errors import NotSent
-from bowstring.trading.messages import PlaceOrder, ReplaceOrder
+from bowstring.trading.messages import PlaceOrder, ReplaceOrder, Side, TimeInForce
 
 NewOrder = PlaceOrder | ReplaceOrder
+
+SIDES = get_args(Side)
+TIMES_IN_FORCE = get_args(TimeInForce)
 
 
 class Intents(Protocol):
@@ -46,9 +50,20 @@ def new_id(order: NewOrder) -> str:
 
 
 def flaw(order: NewOrder) -> str | None:
-    """Why its numbers are none to reckon with; None if they may be an order's."""
-    if not order.quantity.is_finite() or order.quantity <= 0:
-        return f"its quantity is {order.quantity}"
-    if not order.price.is_finite():
-        return f"its price is {order.price}"
-    return f"its valid_for_s is {order.valid_for_s}" if isnan(order.valid_for_s) else None
+    """Why it is no order to reckon with, whatever type checkers let through; None if it may be one."""
+    for name, number in (("quantity", order.quantity), ("price", order.price)):
+        if not isinstance(cast("object", number), Decimal):
+            return f'its {name} is the {type(number).__name__} {number!r}: write Decimal("{number}")'
+        if not number.is_finite() or (number <= 0 and name == "quantity"):
+            return f"its {name} is {number}"
+    if order.side not in SIDES and order.side is not None:
+        return f"its side is {order.side!r}: write {_or(SIDES)}"
+    if isinstance(order, PlaceOrder) and order.time_in_force not in TIMES_IN_FORCE:
+        return f"its time in force is {order.time_in_force!r}: write {_or(TIMES_IN_FORCE)}"
+    if not isinstance(cast("object", order.valid_for_s), float | int) or isnan(order.valid_for_s):
+        return f"its valid_for_s is {order.valid_for_s!r}: give seconds"
+    return None
+
+
+def _or(values: Sequence[str]) -> str:
+    return " or ".join(f'"{value}"' for value in values)

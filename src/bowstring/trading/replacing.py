@@ -14,16 +14,33 @@ from bowstring.trading.unsent import Unsent
 
 
 class Replacer:
-    """Replaces orders that were sent. Where the old order did not end as cancelled, nothing is placed."""
+    """Replaces orders that were sent. Where the old order did not end as cancelled, nothing is placed.
+
+    An order has one replacement at a time: two that wait for the same cancel would both be placed after it.
+    """
 
     def __init__(self, desk: Desk, *, unsent: Unsent, sender: Sender, canceller: Canceller) -> None:
         self._desk = desk
         self._unsent = unsent
         self._sender = sender
         self._canceller = canceller
+        self._under_way: set[str] = set()
 
     def replace(self, action: ReplaceOrder) -> Awaitable[None]:
         """Replace an order whose replacement is on record. Raises like `Sender.send`, or its awaitable does."""
+        if action.client_order_id in self._under_way:
+            raise NotSent(f"{action.client_order_id} is being replaced already")
+        replacing = self._begin(action)
+        self._under_way.add(action.client_order_id)
+        return self._finish(action.client_order_id, replacing)
+
+    async def _finish(self, client_order_id: str, replacing: Awaitable[None]) -> None:
+        try:
+            await replacing
+        finally:
+            self._under_way.discard(client_order_id)
+
+    def _begin(self, action: ReplaceOrder) -> Awaitable[None]:
         self._unsent.check(action)
         old = self._desk.blotter.find(action.client_order_id)
         if old is None or old.is_final or not _is_for(action, old):
@@ -58,7 +75,7 @@ class Replacer:
         """Replace once the old order's own answer, or its deadline, has come: before, this could overtake it."""
         try:
             await self._until(action, lambda: self._now(old).status != "pending")
-            await self.replace(action)
+            await self._begin(action)
         finally:
             self._unsent.forget(action)
 

@@ -63,7 +63,7 @@ class Strategy(CoreStrategy):
         for action in actions:
             if isinstance(action, PlaceOrder):
                 if not action.client_order_id:
-                    force_setattr(action, "client_order_id", self.__new_id())
+                    force_setattr(action, "client_order_id", self.__new_id(new))
                 self.__add(new, _pending(action, action.client_order_id, action.side))
             elif isinstance(action, ReplaceOrder | CancelOrder):
                 order = self.__orders.get(action.client_order_id) or new.get(action.client_order_id)
@@ -88,17 +88,18 @@ class Strategy(CoreStrategy):
 
     def __replace(self, new: dict[str, Order], action: ReplaceOrder, order: Order | None) -> None:
         if not action.new_client_order_id:
-            force_setattr(action, "new_client_order_id", self.__new_id())
+            force_setattr(action, "new_client_order_id", self.__new_id(new))
         force_setattr(action, "side", order.side if order else None)
         if order is not None:
             self.__add(new, _pending(action, action.new_client_order_id, order.side))
 
-    def __new_id(self) -> str:
+    def __new_id(self, new: Mapping[str, Order]) -> str:
         if not self.__prefix:
             self.__prefix = self.clock.new_prefix()
         self.__placed += 1
         client_order_id = f"{self.__prefix}{self.__placed}"
-        return client_order_id if client_order_id not in self.__orders else self.__new_id()  # one of the author's own
+        is_taken = client_order_id in self.__orders or client_order_id in new  # by one of the author's own
+        return self.__new_id(new) if is_taken else client_order_id
 
     def __add(self, new: dict[str, Order], order: Order) -> None:
         if order.client_order_id in self.__orders or order.client_order_id in new:

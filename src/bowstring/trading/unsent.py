@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
-from bowstring.core.errors import Expired, NotSent
+from bowstring.core.errors import Expired, NotSent, Refused
 from bowstring.core.tasks import FAILURES
 from bowstring.trading.desk import Desk
 from bowstring.trading.intents import Intents, NewOrder, flaw, new_id
 
 RECORD_S = 60.0  # no order waits longer for its record, however long it is valid
+MAX_UNSENT = 1024  # as any executor lets wait
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,9 @@ class Unsent:
         for order in orders:
             unfit = flaw(order) or _unnamed(order)
             entry = self._entries[order.seq] = _Entry(order, unfit, is_ready=bool(unfit))
-            if not unfit:
+            if len(self._entries) > MAX_UNSENT:
+                entry.refuse(f"{MAX_UNSENT} orders wait to be sent to {self._desk.gateway.venue}")
+            elif not unfit:
                 sound.append(entry)
         if sound:
             self._record(sound)
@@ -57,10 +60,10 @@ class Unsent:
         return bool(entries)
 
     def check(self, order: NewOrder) -> None:
-        """Raise `NotSent` or `Expired`, with the reason, if the order may not be released any more."""
+        """Raise `NotSent`, `Refused` or `Expired`, with the reason, if the order may not be released any more."""
         entry = self._entries[order.seq]
         if entry.unfit:
-            raise NotSent(entry.unfit)
+            raise Refused(entry.unfit) if entry.is_refused else NotSent(entry.unfit)
         if not entry.is_ready:
             raise Expired("its intent was not recorded in time")
 
@@ -112,3 +115,7 @@ class _Entry(Struct):
     order: NewOrder
     unfit: str
     is_ready: bool
+    is_refused: bool = False
+
+    def refuse(self, reason: str) -> None:
+        self.unfit, self.is_ready, self.is_refused = reason, True, True

@@ -173,8 +173,10 @@ class PaperGateway:
     def _on_timer(self) -> None:
         """A timer may be early: what is not due is waited for again."""
         self._timer = None
-        self._advance(self.clock.now_ns())
-        self._set_timer()
+        try:
+            self._advance(self.clock.now_ns())
+        finally:
+            self._set_timer()
 
     def _books(self) -> PaperAccount:
         """The account with everything in it that has arrived by now, so that a query proves what it does not show."""
