@@ -4,7 +4,7 @@ The tag that every event (``event_type``) and every action (``action_type``) car
 that this process has imported, the user's own included.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,7 +21,20 @@ class _Tags(msgspec.Struct):
     action_type: Tag = None
 
 
-_encoder = msgspec.msgpack.Encoder()
+def _portable(value: object) -> object:
+    """What is no message by itself says what to send of it: by ``portable()``, as the book of `BookChanged` does."""
+    try:
+        return value.portable()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]  # asked
+    except AttributeError:
+        raise TypeError(f"{type(value).__name__} has no form for another process") from None
+
+
+def _from_portable(cls: type[Any], data: object) -> object:
+    from_portable: Callable[[object], object] | None = getattr(cls, "from_portable", None)
+    return data if from_portable is None else from_portable(data)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_portable)
 _tags = msgspec.msgpack.Decoder(_Tags)
 _decoders: dict[tuple[type[Message], Tag], msgspec.msgpack.Decoder[Any]] = {}
 
@@ -52,7 +65,7 @@ def decode(data: bytes, kind: type[M]) -> M:
 def _decoder(kind: type[M], tag: Tag) -> "msgspec.msgpack.Decoder[M]":
     decoder = _decoders.get((kind, tag))
     if decoder is None:
-        decoder = _decoders[kind, tag] = msgspec.msgpack.Decoder(_find(kind, tag))
+        decoder = _decoders[kind, tag] = msgspec.msgpack.Decoder(_find(kind, tag), dec_hook=_from_portable)
     return decoder
 
 

@@ -1,0 +1,217 @@
+"""A book is readable only where snapshot and changes fit together, whatever is lost, doubled, late or wrong."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bowstring.market.book import OrderBook
+from bowstring.market.book_sync import MAX_WAITING, BookSync, Counts, Diff, Snapshot
+from tests.market.test_book import Levels, levels
+
+
+def synced(*, at: int = 10, checksum: Callable[[OrderBook], int] | None = None) -> BookSync:
+    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"), checksum=checksum)
+    assert sync.take_snapshot(snapshot(at))
+    return sync
+
+
+def snapshot(update_id: int, bids: Levels | None = None) -> Snapshot:
+    return Snapshot(update_id=update_id, bids=bids or levels(("99", "1")), asks=levels(("101", "1")))
+
+
+def spot(first: int, last: int, bids: Levels | None = None, *, checksum: int | None = None) -> Diff:
+    return Diff(first=first, last=last, bids=bids or [], asks=[], checksum=checksum)
+
+
+def futures(first: int, last: int, *, previous: int) -> Diff:
+    return Diff(first=first, last=last, previous=previous, bids=[], asks=[])
+
+
+# Following a chain
+
+
+@pytest.mark.parametrize(
+    ("diff", "outcome"),
+    [
+        (spot(11, 12), "changed"),
+        (spot(9, 11), "changed"),
+        (spot(9, 10), "ignored"),
+        (spot(12, 13), "lost"),
+        (futures(20, 30, previous=10), "changed"),
+        (futures(5, 15, previous=4), "changed"),
+        (futures(20, 30, previous=8), "changed"),  # ids have holes: nothing of this book happened between 8 and 20
+        (futures(5, 10, previous=4), "ignored"),
+        (futures(20, 30, previous=11), "lost"),
+    ],
+)
+def test_a_change_follows_where_nothing_can_be_missing_before_it(diff: Diff, outcome: str) -> None:
+    sync = synced(at=10)
+
+    assert sync.take(diff) == outcome
+    assert sync.book.is_valid is (outcome != "lost")
+    assert sync.book.update_id == (diff.last if outcome == "changed" else 10)
+
+
+def test_a_gap_is_named_and_counted() -> None:
+    sync = synced(at=10)
+    sync.take(spot(13, 14))
+
+    assert sync.problem == "a gap: after update 10 came 13 to 14"
+    assert sync.counts == Counts(snapshots=1, gaps=1)
+    assert sync.book.bid is None
+
+
+# Snapshots
+
+
+def test_changes_wait_for_the_first_snapshot_and_those_after_it_are_applied() -> None:
+    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
+    for number in range(1, 6):
+        assert sync.take(spot(number, number, levels((str(90 + number), "1")))) == "waiting"
+
+    assert sync.take_snapshot(snapshot(3))
+    assert [level.price for level in sync.book.bids() or ()] == [99, 95, 94]
+    assert sync.counts == Counts(snapshots=1, changes=2, ignored=3)
+    assert (sync.book.update_id, sync.problem) == (5, "")
+
+
+def test_a_snapshot_from_before_the_first_change_is_stale_and_the_changes_wait_on() -> None:
+    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
+    sync.take(spot(10, 12))
+
+    assert not sync.take_snapshot(snapshot(8))
+    assert not sync.book.is_valid
+    assert sync.problem == "its snapshot of update 8 is older than 10"
+    assert sync.take_snapshot(snapshot(9))
+    assert sync.book.update_id == 12
+    assert sync.counts == Counts(snapshots=1, stale_snapshots=1, changes=1)
+
+
+def test_a_gap_among_the_changes_that_waited_asks_for_another_snapshot() -> None:
+    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
+    for diff in (spot(1, 2), spot(5, 6), spot(7, 8)):
+        sync.take(diff)
+
+    assert not sync.take_snapshot(snapshot(1))
+    assert not sync.book.is_valid
+    assert sync.take_snapshot(snapshot(5))
+    assert sync.book.update_id == 8
+
+
+def test_after_a_loss_the_old_levels_are_gone() -> None:
+    sync = synced()
+    sync.take(spot(20, 21))
+
+    assert sync.take_snapshot(snapshot(20, levels(("50", "1"))))
+    assert sync.book.bids() == levels(("50", "1"))
+
+
+def test_what_was_missed_while_disconnected_cannot_be_bridged_by_what_waited_before() -> None:
+    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
+    sync.take(spot(1, 2))
+    sync.lose("disconnected")
+
+    assert sync.problem == "disconnected"
+    assert sync.take_snapshot(snapshot(1))
+    assert sync.book.update_id == 1
+
+
+def test_no_more_changes_wait_than_there_is_room_for() -> None:
+    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
+    for number in range(1, MAX_WAITING + 2):
+        sync.take(spot(number, number))
+
+    assert not sync.take_snapshot(snapshot(0))
+    assert sync.take_snapshot(snapshot(1))
+    assert sync.book.update_id == MAX_WAITING + 1
+
+
+# What no true book shows
+
+
+def test_a_crossed_book_is_lost() -> None:
+    sync = synced()
+
+    assert sync.take(spot(11, 11, levels(("101", "1")))) == "lost"
+    assert sync.book.bid is None
+    assert sync.problem == "it is crossed after update 11"
+    assert sync.counts.crossed == 1
+
+
+def test_so_is_a_crossed_snapshot() -> None:
+    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
+
+    assert not sync.take_snapshot(snapshot(1, levels(("101", "1"))))
+    assert not sync.book.is_valid
+
+
+def test_a_book_with_another_checksum_than_the_venues_is_lost() -> None:
+    sync = synced(checksum=lambda book: len(book.bids() or ()))
+
+    assert sync.take(spot(11, 11, levels(("98", "1")), checksum=2)) == "changed"
+    assert sync.take(spot(12, 12)) == "changed"
+    assert sync.take(spot(13, 13, checksum=3)) == "lost"
+    assert sync.problem == "its checksum is not 3 after update 13"
+    assert sync.counts.checksums == 1
+
+
+# Whatever happens on the way
+
+
+def history(random: Random, updates: int) -> Iterator[tuple[Diff, dict[Decimal, Decimal]]]:
+    """Changes of some updates each, with the bids as they are after each."""
+    bids: dict[Decimal, Decimal] = {}
+    last = 0
+    while last < updates:
+        first, last = last + 1, last + random.randint(1, 3)
+        changed = [(Decimal(random.randint(1, 9)), Decimal(random.randint(0, 3))) for _ in range(random.randint(0, 3))]
+        bids |= dict(changed)
+        yield Diff(first=first, last=last, bids=changed, asks=[]), {p: q for p, q in bids.items() if q}
+
+
+@given(seed=st.integers(0, 2**32), has_previous=st.booleans())
+def test_whatever_is_lost_doubled_or_late_a_readable_book_is_the_venues_at_its_update(
+    seed: int, has_previous: bool
+) -> None:
+    random = Random(seed)
+    told = list(history(random, 60))
+    truth = {diff.last: bids for diff, bids in told}
+    stream = [diff for diff, _ in told]
+    if has_previous:  # and ids with holes
+        stream = [
+            Diff(first=10 * d.first, last=10 * d.last, previous=10 * (d.first - 1), bids=d.bids, asks=[])
+            for d in stream
+        ]
+        truth = {10 * last: bids for last, bids in truth.items()}
+    for _ in range(random.randint(0, 5)):
+        place = random.randrange(len(stream))
+        fault = random.choice(["lose", "double", "late"])
+        diff = stream.pop(place) if fault != "double" else stream[place]
+        if fault != "lose":
+            stream.insert(random.randint(place, len(stream)), diff)
+    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
+    readable = 0
+    for diff in stream:
+        sync.take(diff)
+        if not sync.book.is_valid and random.random() < 0.5:
+            at = random.choice(list(truth))
+            sync.take_snapshot(Snapshot(update_id=at, bids=list(truth[at].items()), asks=[], is_whole=True))
+        if sync.book.is_valid:
+            readable += 1
+            assert dict(sync.book.bids() or ()) == truth[sync.book.update_id]
+        else:
+            assert sync.book.bids() is None
+            assert sync.problem
+
+
+def test_that_property_reads_books() -> None:
+    """Else it would hold for a book that is never valid."""
+    random = Random(1)
+    sync = synced(at=0)
+    outcomes = [sync.take(diff) for diff, _ in history(random, 60)]
+
+    assert set(outcomes) == {"changed"}
