@@ -79,6 +79,20 @@ def test_a_method_handles_one_type_only() -> None:
                 pass
 
 
+def test_an_on_without_a_type_is_told_what_to_write() -> None:
+    def handle(component: Component, tick: Tick) -> None:
+        pass
+
+    with pytest.raises(WiringError, match=r"^@on before .*handle names no message type: write @on\(SomeMessage\)$"):
+        on(handle)  # type: ignore[arg-type,type-var]  # pyright: ignore[reportArgumentType]  # that is the test
+
+
+@pytest.mark.parametrize("more", [(Note,), (Note, "Print")])
+def test_an_on_with_several_types_is_told_what_to_write(more: Any) -> None:
+    with pytest.raises(WiringError, match=r"^@on\(Tick, Note.*\): one type a method; write one method for each, or"):
+        on(Tick, *more)
+
+
 def test_a_handler_knows_whether_it_is_async() -> None:
     class Mixed(Component):
         @on(Tick)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterator, Sequence
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Never, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -28,11 +28,12 @@ class Emit(Protocol):
         ...
 
 
-def on(message_type: type[M], *, all: bool = False) -> Callable[[Callable[[S, M], R]], Callable[[S, M], R]]:
+def on(message_type: type[M], *more: Never, all: bool = False) -> Callable[[Callable[[S, M], R]], Callable[[S, M], R]]:
     """Declare a method as the handler of a message type and of all types below it.
 
     ``all=True``: of `Addressed` events, also those for other strategies.
     """
+    _check_declared(message_type, more)
 
     def declare(method: Callable[[S, M], R]) -> Callable[[S, M], R]:
         if hasattr(method, "__handles__"):
@@ -41,6 +42,14 @@ def on(message_type: type[M], *, all: bool = False) -> Callable[[Callable[[S, M]
         return method
 
     return declare
+
+
+def _check_declared(declared: object, more: tuple[object, ...]) -> None:
+    if inspect.isroutine(declared):
+        raise WiringError(f"@on before {declared.__qualname__} names no message type: write @on(SomeMessage)")
+    if more:
+        types = ", ".join(getattr(one, "__name__", repr(one)) for one in (declared, *more))
+        raise WiringError(f"@on({types}): one type a method; write one method for each, or name a base of them all")
 
 
 class Handler(Struct, frozen=True):
