@@ -154,7 +154,7 @@ def test_a_transform_to_something_else_than_an_event_says_so() -> None:
 
     live(CollectorMap(feed_of(Tick()), lambda _event: same(17)), witness, course=stop_after(0.05))
 
-    reason = "17 is no Event: return events, an iterable of them, or None"
+    reason = "emit(17): that is no Event; emit events, one at a time"
     assert [down.reason for down in witness.of(CollectorDown)] == [reason]
 
 

@@ -3,6 +3,7 @@ import gc
 from collections.abc import Awaitable, Callable
 from itertools import islice, pairwise
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,11 +11,11 @@ from hypothesis import strategies as st
 
 from bowstring.core.clock import Clock
 from bowstring.core.components import Emit
-from bowstring.core.errors import ConfigError
+from bowstring.core.errors import ConfigError, PublishError
 from bowstring.core.messages import CollectorDown, Event
-from bowstring.core.supervision import keep_running, pauses, supervise
+from bowstring.core.supervision import Emitter, keep_running, pauses, supervise
 from bowstring.testing.simulation import EPOCH_NS, simulate, simulated_clock
-from tests.core.bots import Tick, Witness, queue_of
+from tests.core.bots import Bot, Do, Tick, Witness, queue_of
 from tests.core.lifecycle import Feed, forever, left_over, now_s
 
 Attempt = Callable[[Emit], Awaitable[None]]
@@ -296,3 +297,20 @@ def test_what_a_collector_may_not_publish_fails_it() -> None:
     down = downs(supervised(publish_twice, forever))[0]
 
     assert down.reason == "Tick 2 is published a second time: make a new one"
+
+
+@pytest.mark.parametrize("wrong", ["x", [Tick()], Tick, Do()])
+def test_a_collector_that_emits_what_is_no_event_is_told_what_to_emit(wrong: Any) -> None:
+    async def emit_wrong(emit: Emit) -> None:
+        emit(wrong)
+
+    down = downs(supervised(emit_wrong, forever))[0]
+
+    assert down.reason == f"emit({wrong!r}): that is no Event; emit events, one at a time"
+
+
+async def test_so_is_an_executor() -> None:
+    emit = Emitter(queue_of(Bot()))
+
+    with pytest.raises(PublishError, match=r"^emit\('x'\): that is no Event; emit events, one at a time$"):
+        emit("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # that is the test

@@ -7,7 +7,7 @@ from typing import cast
 
 from bowstring.core.clock import Clock
 from bowstring.core.components import Collector
-from bowstring.core.errors import ConfigError
+from bowstring.core.errors import ConfigError, PublishError
 from bowstring.core.messages import CollectorDown, CollectorUp, Event
 from bowstring.core.queue import EventQueue
 
@@ -73,7 +73,10 @@ class Emitter:
 
     def __call__(self, event: Event, /) -> None:
         """Publish."""
-        self._publish(event)
+        try:
+            self._publish(event)
+        except PublishError as error:
+            raise _mended(error, event) from None
 
 
 class CollectorEmitter:
@@ -94,11 +97,21 @@ class CollectorEmitter:
         if not self.is_up:
             self.is_up = True
             self._publish(CollectorUp(collector=self._name))
-        self._publish(event)
+        try:
+            self._publish(event)
+        except PublishError as error:
+            raise _mended(error, event) from None
 
     def note_dropped(self) -> None:
         """There was an event that is not to be published: no stall."""
         self.emitted += 1
+
+
+def _mended(error: PublishError, event: object) -> PublishError:
+    """What the queue says to those who return events, said to who emits them."""
+    if isinstance(event, Event):
+        return error
+    return PublishError(f"emit({event!r}): that is no Event; emit events, one at a time")
 
 
 async def supervise(collector: Collector, *, queue: EventQueue, clock: Clock) -> None:
