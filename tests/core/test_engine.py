@@ -6,7 +6,8 @@ import pytest
 
 from bowstring.core.components import Collector, Emit, Executor, Guard, Strategy, on
 from bowstring.core.engine import Engine
-from bowstring.core.errors import ConfigError, StopIncomplete
+from bowstring.core.errors import ConfigError, EventsMissed, StopIncomplete, WiringError
+from bowstring.core.inbox import LOSSLESS_CAPACITY
 from bowstring.core.messages import ComponentFailed, Event
 from bowstring.core.process import in_process
 from bowstring.testing.simulation import simulate
@@ -183,6 +184,16 @@ def test_it_can_be_stopped_while_it_starts(role: str) -> None:
     assert [entry for entry in diary.entries if "stops" in entry] == (
         ["culprit stops"] if role == "executor" else ["keeper stops"]
     )
+
+
+def test_it_runs_once() -> None:
+    async def main() -> None:
+        engine = engine_of(feed_of(), Bot())
+        await engine.run()
+        with pytest.raises(WiringError, match="this engine has run already: it runs once; make a new Engine, with new"):
+            await engine.run()
+
+    simulate(main())
 
 
 def test_it_can_be_stopped_before_it_runs() -> None:
@@ -371,6 +382,25 @@ def test_only_a_halted_component_can_be_resumed() -> None:
             fail(tick)
 
     live(Feed(tick_and_wait), Bot(fail), Bot(name="other"), Wrong(), course=course)
+
+
+@pytest.mark.parametrize("missed", [1, 10])
+def test_a_component_that_missed_events_cannot_be_resumed(missed: int) -> None:
+    bot = Bot(forever)
+
+    async def flood(emit: Emit) -> None:
+        for n in range(1 + LOSSLESS_CAPACITY + missed):  # the first is being handled
+            emit(Tick(n=n))
+        await forever()
+
+    async def course(engine: Engine, running: "asyncio.Future[None]") -> None:
+        await asyncio.sleep(1)
+        with pytest.raises(EventsMissed, match=f"^bot missed {missed} events, as its inbox was full: start the bot an"):
+            engine.resume("bot")
+        assert [account.undelivered for account in engine.accounts() if account.halted] == [missed]
+        engine.stop()
+
+    live(Feed(flood), bot, course=course)
 
 
 # --- strategies in processes -----------------------------------------------------------------------------------------

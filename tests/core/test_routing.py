@@ -396,6 +396,15 @@ def symbol_as_string() -> Bot:
     return bot
 
 
+class Untold(Idle):
+    @on(Tick)
+    def see(self, tick: Tick) -> None:
+        pass
+
+    def publishing(self, actions: Sequence[Action]) -> None:
+        pass
+
+
 class OrderGuard(Guard):
     @on(Order)
     def judge(self, order: Order) -> None:
@@ -415,6 +424,10 @@ class OrderGuard(Guard):
         (
             [OrderGuard(), Doer()],
             r"OrderGuard\.judge guards Order, which no executor carries out: add its executor or rem",
+        ),
+        (
+            [Untold()],
+            r"Untold\.publishing is never called: say for which actions, as in told_of = \(SomeAction,\)",
         ),
         ([Idler()], r"doer\.max_in_flight is 0: let it be 1 or more"),
         ([symbol_as_string()], r'bot\.symbols is one string: write \{"BTC/USDT"\}'),

@@ -1,12 +1,14 @@
 """The engine: owns the queues, the lifecycle and the supervision. Nothing else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
+from bowstring.core.checks import listed
 from bowstring.core.clock import Clock
 from bowstring.core.components import Collector, Component, Executor, Guard, Strategy
+from bowstring.core.errors import EventsMissed, WiringError
 from bowstring.core.owner import TaskOwner
 from bowstring.core.queue import EventQueue
 from bowstring.core.routing import Wiring, give_names
@@ -27,36 +29,40 @@ class Engine:
     def __init__(
         self,
         *,
-        collectors: Sequence[Collector] = (),
-        strategies: Sequence[Strategy] = (),
-        guards: Sequence[Guard] = (),
-        executors: Sequence[Executor] = (),
+        collectors: Iterable[Collector] = (),
+        strategies: Iterable[Strategy] = (),
+        guards: Iterable[Guard] = (),
+        executors: Iterable[Executor] = (),
         clock: Clock | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.started = asyncio.Event()
-        self._collectors = collectors
-        self._guards = guards
-        self._strategies = strategies
-        self._executors = [*executors, Timers()]
-        components = [*collectors, *strategies, *guards, *self._executors]
+        self._collectors = listed(collectors, Collector)
+        self._guards = listed(guards, Guard)
+        self._strategies = listed(strategies, Strategy)
+        self._executors = [*listed(executors, Executor), Timers()]
+        components = [*self._collectors, *self._strategies, *self._guards, *self._executors]
         give_names(components)
         for component in components:
             component.clock = self.clock
-        self._wiring = Wiring(guards, self._executors, strategies)
+        self._wiring = Wiring(self._guards, self._executors, self._strategies)
         self._queue = EventQueue(self._wiring, clock=self.clock, held=True)
         self._asked_to_stop = asyncio.Event()
         self._begun: list[Component] = []
         self._tasks = TaskOwner()
         self._reason = ""
+        self._has_run = False
 
     async def run(self) -> None:
         """Start everything, run until `stop` or until all finite collectors have ended, and stop in order.
 
         Raises, with a note that names the component, what a ``start`` raises (TimeoutError when it takes too long) and
         a collector's `ConfigError`; `StopIncomplete` when something was left behind. When it is cancelled it stops in
-        order too; cancelled again, at once.
+        order too; cancelled again, at once. `WiringError` when it has run before.
         """
+        if self._has_run:
+            raise WiringError("this engine has run already: it runs once; make a new Engine, with new components")
+        self._has_run = True
         life = self._tasks.own(self._live(), complaint="the engine did not end")
         asked = self._tasks.own(self._asked_to_stop.wait(), complaint="the engine did not end")
         ends: list[asyncio.Future[Any]] = [life, asked]
@@ -92,10 +98,16 @@ class Engine:
         self._asked_to_stop.set()
 
     def resume(self, name: str) -> None:
-        """Let a halted strategy or guard go on: what waited for it is delivered first. Raises LookupError otherwise."""
-        halted = [subscriber.name for subscriber in self._wiring.subscribers if subscriber.halted]
+        """Let a halted strategy or guard go on: what waited for it is delivered first.
+
+        Raises LookupError if it is not halted, and `EventsMissed` if there was no room for all that waited.
+        """
+        halted = {subscriber.name: subscriber for subscriber in self._wiring.subscribers if subscriber.halted}
         if name not in halted:
             raise LookupError(f'"{name}" is not halted; halted: {", ".join(halted) or "none"}')
+        if halted[name].frozen:
+            missed = halted[name].undelivered
+            raise EventsMissed(f"{name} missed {missed} events, as its inbox was full: start the bot anew")
         self._queue.resume(name)
 
     def accounts(self) -> list[Account]:

@@ -52,6 +52,17 @@ class ConfigError(BowstringError):
     """A setting is missing or wrong; the message names the setting and the values it may take."""
 
 
+class MissingExtra(BowstringError, ModuleNotFoundError):
+    """A package that only some bots need is not installed: the message says how to install it."""
+
+    def __init__(self, missing: ModuleNotFoundError, *, user: str, extra: str) -> None:
+        super().__init__(f"{user} needs {missing.name}: pip install 'bowstring[{extra}]'", name=missing.name)
+
+
+class EventsMissed(BowstringError):
+    """A component cannot go on, as events that were for it are lost: start the bot anew."""
+
+
 class UnknownInstrument(BowstringError, LookupError):
     """A symbol was asked for that no venue of the bot lists."""
 

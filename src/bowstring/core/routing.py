@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Collection, Sequence
 
+from bowstring.core.checks import check_name
 from bowstring.core.components import Component, Executor, Guard, Handler, Strategy
 from bowstring.core.errors import WiringError
 from bowstring.core.inbox import Call
@@ -152,6 +153,7 @@ class Wiring:
 
     def _check(self) -> None:
         for strategy in self.strategies:
+            _check_told(strategy.component)
             if isinstance(symbols := _symbols(strategy), str):
                 raise WiringError(f'{strategy.name}.symbols is one string: write {{"{symbols}"}}')
             for handler in self._handlers[strategy.name]:
@@ -177,6 +179,7 @@ def give_names(components: Sequence[Component]) -> None:
     """Name each unnamed component after its class. Raises `WiringError` when two strategies share a name."""
     taken: set[str] = set()
     for component in sorted(components, key=lambda component: not isinstance(component, Strategy)):
+        check_name(component)
         name = component.name or type(component).__name__
         if name in taken and isinstance(component, Strategy):
             raise WiringError(f'two strategies are named "{name}": give each a name of its own, name = "..."')
@@ -192,6 +195,16 @@ def _handlers(component: Component) -> list[Handler]:
     if all(handler.name in component.built_in for handler in handlers):
         raise WiringError(f"{component.name} handles nothing: declare a method with @on(SomeMessage)")
     return handlers
+
+
+def _check_told(strategy: Component) -> None:
+    if not isinstance(strategy, Strategy) or strategy.told_of:
+        return
+    cls = type(strategy)
+    if cls.publishing is not Strategy.publishing:
+        raise WiringError(
+            f"{cls.__name__}.publishing is never called: say for which actions, as in told_of = (SomeAction,)"
+        )
 
 
 def _check_guard(guard: Subscriber, handlers: Sequence[Handler], executed: Sequence[type[Message]]) -> None:

@@ -29,7 +29,7 @@ class Account(Struct, frozen=True, kw_only=True):
     """Where every message for one subscriber went, and how old it was when its handler started.
 
     ``published == delivered + conflated + dropped + waiting + undelivered``, exactly, between any two deliveries.
-    ``undelivered`` are the lossless ones for which there was no room, and all after them until it is resumed. An age
+    ``undelivered`` are the lossless ones for which there was no room, and all after them: it cannot be resumed. An age
     counts from the receipt of the outside event at the head of the chain, in ns.
     """
 
