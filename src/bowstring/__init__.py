@@ -17,7 +17,7 @@ from bowstring.core.messages import (
     Lagged,
 )
 from bowstring.core.process import in_process
-from bowstring.core.run import run
+from bowstring.core.run import run, run_engine
 from bowstring.core.timers import WakeMe, Woke
 from bowstring.market.events import Quote, StreamStale, Trade
 from bowstring.market.instrument import Instrument
@@ -75,4 +75,5 @@ __all__ = [
     "in_process",
     "on",
     "run",
+    "run_engine",
 ]

@@ -13,7 +13,7 @@ if "stock" in sys.argv:
 from bowstring.collectors.timer import Elapsed, Every
 from bowstring.core import run, stopping
 from bowstring.core.components import Collector, Emit, Executor, Strategy, on
-from bowstring.core.errors import ConfigError, StopIncomplete
+from bowstring.core.errors import ConfigError, Disconnected, StopIncomplete
 from bowstring.core.messages import Event
 
 SCENE = sys.argv[1]
@@ -74,6 +74,10 @@ class Printer(Strategy):
         if SCENE == "starting":
             say("up")
             await asyncio.sleep(1000)
+        if SCENE == "alone":
+            raise Disconnected("no venue answers")
+        if SCENE == "broken":
+            raise ValueError("no idea")
 
     @on(Line)
     def show(self, line: Line) -> None:
@@ -140,5 +144,11 @@ def main() -> None:
     say([account.name for account in accounts])
 
 
+async def main_in_a_loop() -> None:
+    main()
+
+
 if __name__ == "__main__":
+    if SCENE == "notebook":
+        asyncio.run(main_in_a_loop())
     main()

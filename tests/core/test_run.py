@@ -10,9 +10,10 @@ from threading import Timer
 
 import pytest
 
-from bowstring.core.run import run
+from bowstring.core.engine import Engine
+from bowstring.core.run import run, run_engine
 from tests.core.bots import Bot, Tick
-from tests.core.lifecycle import feed_of, forever
+from tests.core.lifecycle import Feed, feed_of, forever, tick_and_wait
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
@@ -151,12 +152,28 @@ def test_it_does_even_if_a_handler_keeps_the_loop(loop: str, first: signal.Signa
     assert (code, lines) == (128 + second, [f"after {first.name}"])
 
 
-def test_a_mistake_of_the_user_is_raised() -> None:
+def test_a_mistake_of_the_user_is_one_line_and_gives_exit_code_2() -> None:
     with small_bot("mistaken") as bot:
+        code, lines, errors = bot.end()
+
+    assert (code, errors) == (2, "no such symbol; raised by the collector Mistaken\n")
+    assert lines[-2:] == ["executors stop", "not frozen"]
+
+
+def test_so_is_a_start_that_finds_nobody() -> None:
+    with small_bot("alone") as bot:
+        code, _, errors = bot.end()
+
+    assert (code, errors) == (2, "no venue answers; raised by the start of Printer\n")
+
+
+def test_any_other_error_of_a_start_keeps_its_traceback() -> None:
+    with small_bot("broken") as bot:
         code, _, errors = bot.end()
 
     assert code == 1
-    assert errors.endswith("bowstring.core.errors.ConfigError: no such symbol\nraised by the collector Mistaken\n")
+    assert errors.startswith("Traceback")
+    assert errors.endswith("ValueError: no idea\nraised by the start of Printer\n")
 
 
 @both_loops
@@ -178,6 +195,19 @@ def test_a_task_of_the_user_that_goes_on_does_not_keep_the_process_from_ending(l
     assert code == 0
 
 
+def test_in_a_running_loop_it_says_what_to_use_and_leaves_nothing_behind() -> None:
+    with small_bot("notebook") as bot:
+        code, _, errors = bot.end()
+
+    assert code == 1
+    assert errors.splitlines()[-1] == (
+        "bowstring.core.errors.WiringError: an event loop runs here already, as in a notebook: "
+        "use `await bs.Engine(...).run()`"
+    )
+    assert "never awaited" not in errors
+    assert "destroyed" not in errors
+
+
 # --- in this process -------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +222,22 @@ def test_the_second_signal_counts_whatever_the_first_was(monkeypatch: pytest.Mon
     run(collectors=[feed_of(Tick())], strategies=[Bot(interrupt)])
 
     assert codes == [143]
+
+
+def test_an_engine_of_ones_own_can_be_reached_while_it_runs() -> None:
+    def fail_once(tick: Tick) -> None:
+        if not engine.stopping:
+            asyncio.get_running_loop().call_soon(resume_and_stop)
+            raise ValueError("no books")
+
+    def resume_and_stop() -> None:
+        engine.resume("bot")
+        engine.stop()
+
+    engine = Engine(collectors=[Feed(tick_and_wait)], strategies=[Bot(fail_once)])
+    accounts = {account.name: account for account in run_engine(engine)}
+
+    assert (accounts["bot"].delivered, accounts["bot"].halted) == (3, False)
 
 
 def test_signals_are_handled_as_before_once_it_has_ended() -> None:

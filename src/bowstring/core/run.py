@@ -1,4 +1,4 @@
-"""`run`: a bot as a process, with its signals, its loop and its exit code."""
+"""`run` and `run_engine`: a bot as a process, with its signals, its loop and its exit code."""
 
 import asyncio
 import gc
@@ -7,47 +7,73 @@ import importlib.util
 import logging
 import os
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from types import FrameType
 from typing import cast
 
 from bowstring.core.components import Collector, Executor, Guard, Strategy
 from bowstring.core.engine import Engine
-from bowstring.core.errors import StopIncomplete
+from bowstring.core.errors import BadMessage, ConfigError, Disconnected, NotSent, Rejected, StopIncomplete, WiringError
+from bowstring.core.owner import Overdue
 from bowstring.core.subscriber import Account
 
 CLOSE_S = 0.5
+REFUSED, LEFT_BEHIND = 2, 3  # exit codes; 2 is also the shell's, argparse's and click's for what is given wrongly
+
+EXPECTED = BadMessage, ConfigError, Disconnected, NotSent, Overdue, Rejected
+"""What keeps a bot from running and is no mistake in its code: the message says all."""
 
 log = logging.getLogger(__name__)
 
 
 def run(
     *,
-    collectors: Sequence[Collector] = (),
-    strategies: Sequence[Strategy] = (),
-    guards: Sequence[Guard] = (),
-    executors: Sequence[Executor] = (),
+    collectors: Iterable[Collector] = (),
+    strategies: Iterable[Strategy] = (),
+    guards: Iterable[Guard] = (),
+    executors: Iterable[Executor] = (),
     spin: bool = False,
 ) -> list[Account]:
-    """Build an `Engine` and run it until SIGINT, SIGTERM or its own end. For the main thread only.
-
-    A second signal ends the process at once, whatever it does, with exit code 128 plus the signal's number. Runs on
-    uvloop when that is installed. ``spin`` polls the sockets without ever sleeping: half the latency for a whole core,
-    which should be its own. Returns the accounts as they stood at the end. Raises `WiringError`, what `Engine.run`
-    raises, and ``SystemExit(3)`` when something was left behind.
-    """
+    """Build an `Engine` and `run_engine`: raises what they raise."""
     engine = Engine(collectors=collectors, strategies=strategies, guards=guards, executors=executors)
+    return run_engine(engine, spin=spin)
+
+
+def run_engine(engine: Engine, *, spin: bool = False) -> list[Account]:
+    """Run an engine until SIGINT, SIGTERM or its own end. For the main thread only.
+
+    With an engine of your own you can reach it while it runs, as to `Engine.resume` a strategy. A second signal ends
+    the process at once, whatever it does, with exit code 128 plus the signal's number. Runs on uvloop when that is
+    installed. ``spin`` polls the sockets without ever sleeping: half the latency for a whole core, which should be its
+    own. Returns the accounts as they stood at the end.
+
+    Raises ``SystemExit(2)``, with the reason in the log, when a start or a collector's `ConfigError` tells that the bot
+    cannot run as it is set up or connected; ``SystemExit(3)`` when something was left behind; what else `Engine.run`
+    raises; and `WiringError` where an event loop runs already.
+    """
+    _check_no_loop()
     loop = _new_loop()
     try:
         with _stopped_by_signals(engine, loop):
             _run(engine, loop, spin=spin)
     except StopIncomplete as left:
         log.critical("left behind: %s", left)
-        raise SystemExit(3) from left
+        raise SystemExit(LEFT_BEHIND) from left
+    except EXPECTED as error:
+        log.critical("%s", "; ".join([str(error), *getattr(error, "__notes__", ())]))
+        raise SystemExit(REFUSED) from error
     finally:
         _close(loop)
     return engine.accounts()
+
+
+def _check_no_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise WiringError("an event loop runs here already, as in a notebook: use `await bs.Engine(...).run()`")
 
 
 def _run(engine: Engine, loop: asyncio.AbstractEventLoop, *, spin: bool) -> None:
