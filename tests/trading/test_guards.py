@@ -1,8 +1,10 @@
 """Every guard holds at its limit, one below and one above it, against a model that only looks back."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,10 +16,11 @@ from bowstring.core.components import Executor, Guard, on
 from bowstring.core.errors import ConfigError
 from bowstring.core.messages import ActionRefused
 from bowstring.core.routing import Wiring, give_names
+from bowstring.market.instrument import InstrumentListed
 from bowstring.trading.guards import MaxNotional, MaxPosition, OrderRate
 from bowstring.trading.messages import Fill, OrderStatus, OrderUpdate, PlaceOrder, Position, ReplaceOrder, Side
 from tests.trading.bot import Bot, buy, simulated, until
-from tests.trading.scripted import SYMBOL, Reply, ScriptedGateway, not_sent, rejected, reset
+from tests.trading.scripted import SYMBOL, Reply, ScriptedGateway, instrument, not_sent, rejected, reset
 
 UNIT = Decimal("0.001")
 
@@ -30,6 +33,7 @@ def place(
     symbol: str = SYMBOL,
     client_order_id: str = "1",
     strategy: str = "one",
+    cause: int = 0,
 ) -> PlaceOrder:
     return PlaceOrder(
         symbol=symbol,
@@ -39,6 +43,7 @@ def place(
         client_order_id=client_order_id,
         venue="venue",
         strategy=strategy,
+        cause=cause,
     )
 
 
@@ -98,6 +103,21 @@ def fill(
 
 def position(quantity: Decimal, *, strategy: str = "one", symbol: str = SYMBOL) -> Position:
     return Position(strategy=strategy, venue="venue", symbol=symbol, quantity=quantity)
+
+
+LIMITED: dict[str, Callable[[Any], Guard]] = {
+    "MaxNotional limit": MaxNotional,
+    'MaxPosition\\("BTC/USDT"\\) limit': partial(MaxPosition, "BTC/USDT"),
+}
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown"), [("500", "'500'"), (500.0, "500.0"), (2, "2"), (Decimal(-1), "-1"), (Decimal("NaN"), "NaN")]
+)
+@pytest.mark.parametrize("named", LIMITED)
+def test_a_limit_that_is_none_is_a_mistake(named: str, limit: object, shown: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{named} is {shown}: give a "):
+        LIMITED[named](limit)
 
 
 # Notional
@@ -343,6 +363,38 @@ def test_other_symbols_are_no_matter() -> None:
     assert guard.judge(place("10")) is None
 
 
+def listing(symbol: str, *, seq: int = 1) -> InstrumentListed:
+    return InstrumentListed(symbol=symbol, instrument=instrument("venue", symbol), seq=seq)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "hint"), [("BTCUSDT", "did you mean BTC/USDT?"), ("XRP/EUR", "give a symbol that is listed")]
+)
+def test_a_limit_for_what_no_venue_lists_refuses_everything(symbol: str, hint: str) -> None:
+    guard = MaxPosition(symbol, Decimal(10))
+    guard.take_listed(listing("BTC/USDT"))
+
+    expected = f'MaxPosition("{symbol}"): the bot\'s venues list no {symbol}; {hint}'
+    assert guard.judge(place(cause=2)) == expected
+    assert guard.judge(place(symbol=symbol, cause=2)) == expected
+
+
+def test_a_limit_holds_as_long_as_nothing_is_listed() -> None:
+    guard = MaxPosition(SYMBOL, Decimal(10))
+
+    assert guard.judge(place("10", cause=2)) is None
+    assert guard.judge(place("1", cause=2, client_order_id="2")) is not None
+
+
+def test_an_order_that_answers_a_listing_does_not_wait_for_the_others() -> None:
+    guard = MaxPosition("ETH/USDT", Decimal(10))
+    guard.take_listed(listing("BTC/USDT", seq=1))
+    assert guard.judge(place(symbol="BTC/USDT", cause=1)) is None
+
+    guard.take_listed(listing("ETH/USDT", seq=2))
+    assert guard.judge(place(symbol="BTC/USDT", cause=3)) is None
+
+
 def test_an_order_that_was_found_at_the_venue_counts() -> None:
     guard = MaxPosition(SYMBOL, Decimal(10))
     guard.take_position(position(Decimal(2)))
@@ -447,6 +499,15 @@ async def test_what_a_later_guard_refuses_gives_back_its_room() -> None:
 
         second = bot.place(quantity="5")
         await until(lambda: bot.status(second) == "open")
+
+
+@simulated
+async def test_a_typo_in_a_limit_is_refused_with_what_was_meant() -> None:
+    async with Bot(guards=[MaxPosition("BTCUSDT", Decimal(5))]) as bot:
+        refused = bot.place(quantity="1")
+
+        reason = 'MaxPosition("BTCUSDT"): the bot\'s venues list no BTCUSDT; did you mean BTC/USDT?'
+        assert bot.outcome(refused) == ("ActionRefused", reason)
 
 
 @simulated

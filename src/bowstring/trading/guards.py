@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import reduce
 
 from msgspec import Struct
@@ -10,6 +11,8 @@ from msgspec.structs import replace
 
 from bowstring.core.components import Guard, on
 from bowstring.core.errors import ConfigError
+from bowstring.market.decimals import checked_limit
+from bowstring.market.instrument import InstrumentListed
 from bowstring.trading.intents import NewOrder, flaw, new_id
 from bowstring.trading.messages import FINAL, Fill, OrderUpdate, PlaceOrder, Position, ReplaceOrder, Side
 from bowstring.trading.orders import EXACT
@@ -21,7 +24,7 @@ class MaxNotional(Guard):
     """Refuses an order whose price times quantity exceeds ``limit``, in quote currency."""
 
     def __init__(self, limit: Decimal) -> None:
-        self._limit = limit
+        self._limit = checked_limit(limit, "MaxNotional limit")
 
     @on(PlaceOrder)
     def judge(self, order: PlaceOrder) -> str | None:
@@ -73,11 +76,14 @@ class MaxPosition(Guard):
 
     The position is all strategies' together, at every venue. Every live order of the same side, pending, unknown and
     about to be replaced ones included, counts as filled, and what is filled counts even before its `Fill` has come.
+    A symbol that no venue lists would limit nothing: then every order is refused, in whatever symbol.
     """
 
     def __init__(self, symbol: str, limit: Decimal) -> None:
         self._symbol = symbol
-        self._limit = limit
+        self._limit = checked_limit(limit, f'MaxPosition("{symbol}") limit')
+        self._listed: set[str] = set()
+        self._last_listing = 0
         self._positions: dict[tuple[str, str], Decimal] = {}
         self._orders: dict[tuple[str, str, str], _Exposure] = {}
 
@@ -90,6 +96,12 @@ class MaxPosition(Guard):
     def judge_replacement(self, order: ReplaceOrder) -> str | None:
         """Refuse beyond the limit: the order to be replaced may still fill."""
         return None if order.side is None else self._judge(order, order.side)
+
+    @on(InstrumentListed)
+    def take_listed(self, listed: InstrumentListed) -> None:
+        """Note what can be traded."""
+        self._listed.add(listed.symbol)
+        self._last_listing = listed.seq
 
     @on(Position)
     def take_position(self, position: Position) -> None:
@@ -121,6 +133,8 @@ class MaxPosition(Guard):
         self._note(key, _Exposure(update.side, most, told=told))
 
     def _judge(self, order: NewOrder, side: Side) -> str | None:
+        if unlisted := self._unlisted(order):
+            return unlisted
         if order.symbol != self._symbol:
             return None
         if wrong := flaw(order):
@@ -131,6 +145,14 @@ class MaxPosition(Guard):
             return f"position in {self._symbol} could reach {reached:f} {direction}, beyond {self._limit:f}"
         self._orders[order.strategy, order.venue, new_id(order)] = _Exposure(side, order.quantity, told=ZERO)
         return None
+
+    def _unlisted(self, order: NewOrder) -> str:
+        """Whether the limit is for nothing; an order that answers a listing is judged before the rest is listed."""
+        if not self._listed or self._symbol in self._listed or order.cause <= self._last_listing:
+            return ""
+        near = get_close_matches(self._symbol.upper(), self._listed, n=1)
+        hint = f"did you mean {near[0]}?" if near else "give a symbol that is listed"
+        return f'MaxPosition("{self._symbol}"): the bot\'s venues list no {self._symbol}; {hint}'
 
     def _reach(self, side: Side) -> Decimal:
         """How far the position can come by this side's orders, in their direction."""
