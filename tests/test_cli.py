@@ -164,6 +164,14 @@ def test_play_says_what_to_install(
     assert fails(["play", str(recorded)], capsys) == "bowstring: play needs aiohttp: pip install 'bowstring[binance]'\n"
 
 
+def test_so_does_the_demo() -> None:
+    program = "import sys; sys.modules['picows'] = None; from bowstring import cli; cli.main(['demo'])"
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert process.returncode == 2
+    assert process.stderr == "bowstring: binance needs picows: pip install 'bowstring[binance]'\n"
+
+
 def test_help_tells_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["--help"])
 

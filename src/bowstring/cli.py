@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from bowstring.core.errors import ConfigError
+from bowstring.core.errors import ConfigError, MissingExtra
 
 
 def _speed(_context: click.Context, _option: click.Parameter, value: str) -> float:
@@ -63,7 +63,7 @@ def play(
     try:
         from bowstring.local_exchange.play import PlayServer, serve
     except ModuleNotFoundError as missing:
-        raise ConfigError(f"play needs {missing.name}: pip install 'bowstring[binance]'") from None
+        raise MissingExtra(missing, user="play", extra="binance") from None
     from bowstring.local_exchange.feed import live
     from bowstring.local_exchange.recording import open_recording
 
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "bowstring"
         _exit(f"{error.format_message()} (see {command} --help)")
-    except (ConfigError, OSError) as error:
+    except (ConfigError, MissingExtra, OSError) as error:
         _exit(str(error))
 
 

@@ -1,5 +1,10 @@
 """Binance Spot. Start at `Binance`."""
 
-from bowstring.venues.binance.venue import Binance
+from bowstring.core.errors import MissingExtra
+
+try:
+    from bowstring.venues.binance.venue import Binance
+except ModuleNotFoundError as missing:
+    raise MissingExtra(missing, user="binance", extra="binance") from None
 
 __all__ = ["Binance"]
