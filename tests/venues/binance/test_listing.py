@@ -136,5 +136,9 @@ async def test_a_read_has_a_deadline(binance: FakeBinance) -> None:
 async def test_nobody_at_the_address_is_told() -> None:
     client = RestClient("http://127.0.0.1:1", backoff_s=0.001)
 
-    with pytest.raises(Disconnected, match=r"GET http://127.0.0.1:1/api/v3/exchangeInfo: Cannot connect"):
+    expected = (
+        r"^GET http://127.0.0.1:1/api/v3/exchangeInfo: Cannot connect to host 127.0.0.1:1 \[.*\]; "
+        "check the network, or give another rest_url$"
+    )
+    with pytest.raises(Disconnected, match=expected):
         await Listing("binance", client=client).instruments(["BTC/USDT"])

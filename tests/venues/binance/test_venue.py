@@ -1,6 +1,9 @@
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -113,6 +116,11 @@ def test_only_paper_executes_orders(mode: Mode) -> None:
         venue.executor()
 
 
+def paper() -> Any:
+    """A venue whose arguments no type checker looks at."""
+    return Binance("paper")
+
+
 def wrong_mode() -> Binance:
     return Binance("real")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # what mypy would refuse
 
@@ -123,6 +131,19 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (lambda: Binance("local", ws_url="ws://127.0.0.1:1"), "Binance rest_url '': give a URL such as \"http://"),
     (lambda: Binance("paper", ws_url="https://x"), "Binance ws_url 'https://x': give a URL such as \"ws://"),
     (lambda: Binance("paper").stream(trades=["A/B"], agg_trades=["A/B"]), "would each tell every trade of A/B"),
+    (
+        lambda: paper().quotes(["A/B"]),
+        "binance quotes: ['A/B'] is no symbol: give each as a string, \"BTC/USDT\", with",
+    ),
+    (lambda: paper().trades(None), "binance trades: None is no symbol: give each as a string, "),
+    (lambda: paper().stream(quotes="A/B"), 'binance quotes is one string: write ["A/B"]'),
+    (lambda: paper().stream(agg_trades=7), 'binance agg_trades is 7: write a list of symbols, as in ["BTC/USDT"]'),
+    (
+        lambda: paper().executor(balances={"USDT": 10000}),
+        "binance balance of USDT is 10000: give a Decimal made from a",
+    ),
+    (lambda: paper().executor(maker_fee="0"), "binance maker_fee is '0': give a Decimal made from a string, "),
+    (lambda: paper().executor(taker_fee=0.001), 'taker_fee is 0.001: give a Decimal made from a string, Decimal("0.0'),
 ]
 
 
@@ -131,6 +152,18 @@ def test_a_wrong_setting_is_named_with_what_it_may_be(make: Callable[[], object]
     with pytest.raises(ConfigError) as refused:
         make()
     assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("missing", ["aiohttp", "picows"])
+def test_importing_it_without_its_packages_says_what_to_install(missing: str) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "try: import bowstring.venues.binance\n"
+        "except ModuleNotFoundError as error: print(error.name, error, sep=': ')"
+    )
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert process.stdout == f"{missing}: binance needs {missing}: pip install 'bowstring[binance]'\n"
 
 
 async def test_given_instruments_become_those_of_the_venue_and_its_account(binance: FakeBinance) -> None:

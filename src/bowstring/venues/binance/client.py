@@ -11,6 +11,7 @@ from bowstring.core.errors import Disconnected, Rejected
 from bowstring.venues.binance.wire import parse_error
 
 ATTEMPTS = 3
+CHECK = "check the network, or give another rest_url"
 
 
 class RestClient:
@@ -43,9 +44,10 @@ class RestClient:
             ):
                 body = await response.read()
         except TimeoutError:
-            raise Disconnected(f"GET {url}: no answer within {self._timeout.total} s") from None
+            raise Disconnected(f"GET {url}: no answer within {self._timeout.total} s; {CHECK}") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Disconnected(f"GET {url}: {error}") from error
+            reason = str(error).replace(" ssl:default", "")  # aiohttp says that of every URL
+            raise Disconnected(f"GET {url}: {reason or repr(error)}; {CHECK}") from error
         return _accepted(response, body)
 
 

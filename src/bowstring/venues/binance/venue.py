@@ -8,6 +8,7 @@ from msgspec import structs
 
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError
+from bowstring.market.decimals import checked_decimal
 from bowstring.market.instrument import Instrument
 from bowstring.trading.executor import Policy
 from bowstring.trading.paper.executor import PaperExecutor
@@ -82,6 +83,8 @@ class Binance:
         trades_stale_after_s: float | None = None,
     ) -> BinanceStream:
         """Several kinds on one connection."""
+        for kind, symbols in {"quotes": quotes, "trades": trades, "agg_trades": agg_trades}.items():
+            _check_symbols(symbols, f"{self.name} {kind}")
         if both := set(trades) & set(agg_trades):
             raise ConfigError(f"{self.name}: trades and agg_trades would each tell every trade of {', '.join(both)}")
         budgets_s = {
@@ -117,16 +120,28 @@ class Binance:
             raise ConfigError(
                 f'Binance("{self._mode}") gives market data; in this version only "paper" executes orders'
             )
+        for currency, amount in balances.items():
+            checked_decimal(amount, f"{self.name} balance of {currency}")
         gateway = PaperGateway(
             self.name,
             clock=Clock(),
             instruments=self._listing.wanted,
             balances=balances,
             latency_s=latency_s,
-            maker_fee=maker_fee,
-            taker_fee=taker_fee,
+            maker_fee=checked_decimal(maker_fee, f"{self.name} maker_fee"),
+            taker_fee=checked_decimal(taker_fee, f"{self.name} taker_fee"),
         )
         return PaperExecutor(gateway, on_stop=on_stop, on_halt=on_halt)
+
+
+def _check_symbols(symbols: object, where: str) -> None:
+    if isinstance(symbols, str):
+        raise ConfigError(f'{where} is one string: write ["{symbols}"]')
+    if not isinstance(symbols, Iterable):
+        raise ConfigError(f'{where} is {symbols!r}: write a list of symbols, as in ["BTC/USDT"]')
+    for symbol in symbols:  # pyright: ignore[reportUnknownVariableType]  # whatever was given
+        if not isinstance(symbol, str):
+            raise ConfigError(f'{where}: {symbol!r} is no symbol: give each as a string, "BTC/USDT", without brackets')
 
 
 def _checked_url(setting: str, url: str, *, schemes: tuple[str, str]) -> str:
