@@ -83,7 +83,7 @@ async def test_play_exits_at_the_end_when_asked(recorded: Path, speed: str) -> N
 
 
 async def test_play_loops_when_asked(recorded: Path) -> None:
-    async with bowstring("play", recorded, "--speed", "max", "--loop", "--exit-at-end") as (_, _, websocket):
+    async with bowstring("play", recorded, "--speed", "max", "--loop") as (_, _, websocket):
         assert await receive(f"{websocket}/stream?streams={STREAM}", count=2 * len(QUOTES)) == QUOTES * 2
 
 
@@ -102,6 +102,12 @@ def test_play_refuses_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     error = fails(["play", str(tmp_path / "none")], capsys)
 
     assert error == f"bowstring: {tmp_path}/none: no such recording; expected a file named none.ws.1.0\n"
+
+
+async def test_play_takes_unified_symbols_too_and_tells_which_it_has() -> None:
+    async with bowstring("play", "--generate", "ETH/BTC, BTC/USDT,") as (process, _, _):
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"symbols ETH/BTC BTC/USDT\n"
 
 
 def test_play_names_the_line_that_is_malformed(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,6 +151,12 @@ def test_play_refuses_an_unreadable_file(recorded: Path, capsys: pytest.CaptureF
         (["play", "x", "--speed", "nan"], "'nan' is neither a positive number nor max"),
         (["play", "x", "--port", "65536"], "65536 is not in the range 0<=x<=65535"),
         (["play", "--generate", "BTCUSDT", "--rate", "nan"], "rate nan is no positive number of frames a second"),
+        (["play", "x", "--rate", "10"], "--rate is not for a recording, only for --generate: leave it out"),
+        (["play", "x", "--seed", "1"], "--seed is not for a recording, only for --generate: leave it out"),
+        (["play", "--generate", "BTCUSDT", "--loop"], "--loop is not for a generated feed, which has no end: leave it"),
+        (["play", "--generate", "BTCUSDT", "--exit-at-end"], "--exit-at-end is not for a generated feed, which has no"),
+        (["play", "x", "--loop", "--exit-at-end"], "--loop never comes to the end at which to exit: leave out --loop"),
+        (["play", "--generate", " ,"], "--generate ' ,' names no symbol: give some, as in BTCUSDT,ETHUSDT"),
         (["play", "--generate", "NOSUCH"], "no market is known for 'NOSUCH'; those are BTCUSDT"),
     ],
 )
@@ -170,6 +182,17 @@ def test_so_does_the_demo() -> None:
 
     assert process.returncode == 2
     assert process.stderr == "bowstring: binance needs picows: pip install 'bowstring[binance]'\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "defaults"),
+    [("play", ["[default: 200.0]", "[default: 1]", "[default: 127.0.0.1]"]), ("demo", ["[default: 15.0;"])],
+)
+def test_help_tells_the_defaults(command: str, defaults: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main([command, "--help"])
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert [default for default in defaults if default not in told] == []
 
 
 def test_help_tells_the_commands(capsys: pytest.CaptureFixture[str]) -> None:

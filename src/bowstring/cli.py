@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from bowstring.core.errors import ConfigError, MissingExtra
 
@@ -24,6 +25,27 @@ def _speed(_context: click.Context, _option: click.Parameter, value: str) -> flo
     return speed
 
 
+def _refuse_idle_options(*, generated: bool) -> None:
+    """Options that would do nothing, or contradict each other, are no options of this command line."""
+    context = click.get_current_context()
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    idle = {"loop", "exit_at_end"} if generated else {"rate", "seed"}
+    for name in sorted(given & idle):
+        feed = "a generated feed, which has no end" if generated else "a recording, only for --generate"
+        raise click.UsageError(f"--{name.replace('_', '-')} is not for {feed}: leave it out")
+    if {"loop", "exit_at_end"} <= given:
+        raise click.UsageError("--loop never comes to the end at which to exit: leave out --loop or --exit-at-end")
+
+
+def _symbols(given: str) -> list[str]:
+    """The symbols as Binance calls them: BTC/USDT is BTCUSDT."""
+    symbols = [symbol.strip().replace("/", "") for symbol in given.split(",")]
+    found = [symbol for symbol in symbols if symbol]
+    if not found:
+        raise click.UsageError(f"--generate {given!r} names no symbol: give some, as in BTCUSDT,ETHUSDT")
+    return found
+
+
 @click.group(no_args_is_help=False)
 @click.version_option(package_name="bowstring")
 def cli() -> None:
@@ -33,11 +55,13 @@ def cli() -> None:
 @cli.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--generate", metavar="SYMBOLS", help="Serve a generated feed instead, such as BTCUSDT,ETHUSDT.")
-@click.option("--rate", default=200.0, help="Generated frames a second.")
-@click.option("--seed", default=1, help="The generated feed's seed.")
-@click.option("--host", default="127.0.0.1", help="The address to listen on.")
+@click.option("--rate", default=200.0, show_default=True, help="Generated frames a second.")
+@click.option("--seed", default=1, show_default=True, help="The generated feed's seed.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="0, the default, takes a free one.")
-@click.option("--speed", default="1", callback=_speed, metavar="FACTOR|max", help="Times the recorded pace.")
+@click.option(
+    "--speed", default="1", show_default=True, callback=_speed, metavar="FACTOR|max", help="Times the recorded pace."
+)
 @click.option("--loop", is_flag=True, help="Start anew at the end of the recording.")
 @click.option("--exit-at-end", is_flag=True, help="Exit when all is played and read.")
 def play(
@@ -55,11 +79,12 @@ def play(
     """Serve a recording, or a generated feed, as if it were Binance.
 
     FILE is a .ws. file, the stem of several, or a folder with one recording; its REST replies are found beside it.
-    The first line of output tells the addresses. At a pace, time starts with the first subscription, and who comes
-    later misses what was before; at --speed max every client gets everything.
+    The first line of output tells the addresses, the second one the symbols. At a pace, time starts with the first
+    subscription, and who comes later misses what was before; at --speed max every client gets everything.
     """
     if (file is None) == (generate is None):
         raise click.UsageError("play needs either a FILE or --generate SYMBOLS")
+    _refuse_idle_options(generated=file is None)
     try:
         from bowstring.local_exchange.play import PlayServer, serve
     except ModuleNotFoundError as missing:
@@ -67,13 +92,13 @@ def play(
     from bowstring.local_exchange.feed import live
     from bowstring.local_exchange.recording import open_recording
 
-    recording = open_recording(file) if file else live(str(generate).split(","), seed=seed, rate_hz=rate)
+    recording = open_recording(file) if file else live(_symbols(str(generate)), seed=seed, rate_hz=rate)
     server = PlayServer(recording, speed=speed, loop=loop, host=host, port=port)
     _run(serve(server, ready=click.echo, exit_at_end=exit_at_end))
 
 
 @cli.command()
-@click.option("--seconds", default=15.0, type=click.FloatRange(1), help="How long the bot trades.")
+@click.option("--seconds", default=15.0, show_default=True, type=click.FloatRange(1), help="How long the bot trades.")
 def demo(*, seconds: float) -> None:
     """Run a bot on paper against a generated feed that another process serves."""
     from bowstring.demo import demo as run_demo

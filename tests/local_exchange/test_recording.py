@@ -64,7 +64,7 @@ def test_each_pass_starts_anew(tmp_path: Path) -> None:
     assert list(recording.frames()) == list(recording.frames()) != []
 
 
-@pytest.mark.parametrize("name", ["A", "A.ws.1.0", "."])
+@pytest.mark.parametrize("name", ["A", "A.ws", "A.ws.1.0", "."])
 def test_a_recording_is_named_by_its_stem_its_file_or_its_folder(tmp_path: Path, name: str) -> None:
     write_recording(tmp_path / "A", [frame(0, "a@trade")], url=URL, replies=[depth(0, "A")])
 
@@ -146,8 +146,21 @@ def test_a_recording_without_frames_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_recording_is_refused_with_the_name_that_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"B: no such recording; expected a file named B.ws.1.0"):
+    with pytest.raises(ConfigError, match=r"B: no such recording; expected a file named B.ws.1.0$"):
         open_recording(tmp_path / "B")
+
+
+@pytest.mark.parametrize("name", ["B.ws", "B.ws.1", "B.ws.1.0"])
+def test_what_already_looks_like_a_file_of_it_is_not_expected_twice(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{name}: no such recording; expected a file named B.ws.1.0$"):
+        open_recording(tmp_path / name)
+
+
+def test_a_file_of_rest_replies_is_refused_with_what_to_give(tmp_path: Path) -> None:
+    write_recording(tmp_path / "A", [frame(0, "a@trade")], url=URL)
+
+    with pytest.raises(ConfigError, match=r"A.http.0.0: is a file of REST replies, .*; give A.ws.1.0$"):
+        open_recording(tmp_path / "A.http.0.0")
 
 
 def test_a_folder_with_several_recordings_is_refused_with_their_names(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ class PlayServer:
         port: int = 0,
     ) -> None:
         instruments = recording.instruments or derive_instruments(recording)
+        self.symbols = [instrument.symbol for instrument in instruments]
         self._rest = Rest(recording.replies, instruments=instruments, futures=recording.futures)
         self._recording, self._speed, self._loop = recording, speed, loop
         self._connections: set[Connection] = set()
@@ -135,13 +136,14 @@ class PlayServer:
 async def serve(server: PlayServer, *, ready: Callable[[str], None], exit_at_end: bool = False) -> None:
     """Serve until SIGINT or SIGTERM, or, with ``exit_at_end``, until all is played and read.
 
-    ``ready`` is told the addresses: ``ready http://HOST:PORT ws://HOST:PORT``.
+    ``ready`` is told the addresses, ``ready http://HOST:PORT ws://HOST:PORT``, then the symbols.
     """
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with server:
         ready(f"ready http://{server.host}:{server.port} ws://{server.host}:{server.port}")
+        ready(f"symbols {' '.join(server.symbols)}")
         played = asyncio.create_task(server.played())
         if exit_at_end:
             played.add_done_callback(lambda _: stop.set())

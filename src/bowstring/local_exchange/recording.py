@@ -97,16 +97,21 @@ def write_recording(
 
 def _files(file: Path) -> tuple[Path, list[Path]]:
     if file.is_file():
+        if ".http." in file.name:
+            expected = file.name.partition(".http.")[0]
+            raise ConfigError(f"{file}: is a file of REST replies, found by itself; give {expected}.ws.1.0")
         return file.with_name(file.name.partition(".ws.")[0]), [file]
     if file.is_dir():
         stems = sorted({path.name.partition(".ws.")[0] for path in file.glob("*.ws.*")})
         if len(stems) > 1:
             raise ConfigError(f"{file}: holds several recordings, name one: {', '.join(stems)}")
         file = file.joinpath(*stems)
-    connections = _parts(file, kind="ws")
+    stem = file.with_name(file.name.removesuffix(".ws"))
+    connections = _parts(stem, kind="ws")
     if not connections:
-        raise ConfigError(f"{file}: no such recording; expected a file named {file.name}.ws.1.0")
-    return file, connections
+        expected = file.name.partition(".ws")[0]
+        raise ConfigError(f"{file}: no such recording; expected a file named {expected}.ws.1.0")
+    return stem, connections
 
 
 def _parts(stem: Path, *, kind: str) -> list[Path]:
