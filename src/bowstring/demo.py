@@ -99,6 +99,7 @@ class Monitor(bs.Strategy):
         self.cash: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.positions: dict[str, bs.Position] = {}
         self.counts: Counter[str] = Counter()
+        self.order_ids: set[tuple[str, str]] = set()
 
     @bs.on(bs.Event, all=True)
     def count(self, event: bs.Event) -> None:
@@ -117,6 +118,11 @@ class Monitor(bs.Strategy):
         paid = fill.price * fill.quantity
         fee = fill.fee if fill.fee_currency == "USDT" else Decimal(0)
         self.cash[fill.strategy] += (-paid if fill.side == "buy" else paid) - fee
+
+    @bs.on(bs.OrderUpdate, all=True)
+    def note_order(self, update: bs.OrderUpdate) -> None:
+        """Note which orders there were."""
+        self.order_ids.add((update.strategy, update.client_order_id))
 
     @bs.on(bs.Position, all=True)
     def hold(self, position: bs.Position) -> None:
@@ -181,6 +187,9 @@ def _summarise(monitor: Monitor, accounts: list[Account]) -> None:
     print("\nsummary")
     for name, count in monitor.counts.most_common():
         print(f"  {count:>8} {name}")
+    actions = sum(account.delivered for account in accounts if account.role == "executor")
+    print(f"  {actions:>8} actions carried out")
+    print(f"  {len(monitor.order_ids):>8} orders")
     for name in sorted(monitor.fills):
         print(f"  {name}: {monitor.fills[name]} fills, profit {monitor.profit(name):+.4f} USDT after fees")
     print(f"\n  {'us since receipt at':<26}{'messages':>9}{'p50':>9}{'p99':>9}{'p99.9':>9}{'lost':>6}")
