@@ -1,9 +1,12 @@
 import asyncio
+import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 import bowstring as bs
+from bowstring.core.errors import ConfigError, WiringError
 from bowstring.testing import StrategyFailed, fill, instrument, order_update, position, quote, react, trade
 
 QUOTE = quote("BTC/USDT", bid=99, ask=101)
@@ -89,5 +92,36 @@ def test_a_strategy_that_a_bot_would_halt_fails_the_test() -> None:
             yield bs.PlaceOrder(symbol=quote.symbol, side="buy", quantity=Decimal(1), price=quote.bid)
             raise RuntimeError("no idea")
 
-    with pytest.raises(StrategyFailed, match="no idea"):
+    with pytest.raises(StrategyFailed, match="no idea") as failed:
         react(Broken(), QUOTE)
+    assert isinstance(failed.value.__cause__, RuntimeError)
+
+
+def test_an_instrument_that_was_not_told_fails_the_test_with_what_to_write() -> None:
+    class Rounding(bs.Strategy):
+        @bs.on(bs.Quote)
+        def bid(self, quote: bs.Quote) -> None:
+            self.instrument(quote.symbol)
+
+    with pytest.raises(StrategyFailed, match="BTC/USDT is not listed") as failed:
+        react(Rounding(), QUOTE)
+    assert "tell it first: react(strategy, instrument(" in failed.value.__notes__[0]
+
+
+@pytest.mark.parametrize("wrong", ["x", [QUOTE], bs.Quote])
+def test_what_is_no_event_is_told_with_what_to_give(wrong: Any) -> None:
+    expected = f"react: {wrong!r} is no Event: give events one by one, as in react(strategy, quote(...))"
+    with pytest.raises(WiringError, match=re.escape(expected)):
+        react(Bidder(), QUOTE, wrong)
+
+
+def test_a_class_is_no_strategy() -> None:
+    wrong: Any = Bidder
+    with pytest.raises(WiringError, match=r"^react: Bidder is a class: write Bidder\(\.\.\.\)$"):
+        react(wrong, QUOTE)
+
+
+@pytest.mark.parametrize("ask", [2, "3"])
+def test_a_quote_is_not_crossed(ask: int | str) -> None:
+    with pytest.raises(ConfigError, match=rf"^quote\(bid=3, ask={ask}\): let the bid be below the ask$"):
+        quote("BTC/USDT", bid=3, ask=ask)

@@ -6,6 +6,7 @@ Numbers may be given as `int`, `str` or `Decimal`.
 from decimal import Decimal
 from typing import Literal
 
+from bowstring.core.errors import ConfigError
 from bowstring.market.events import Quote, Trade
 from bowstring.market.instrument import Instrument, InstrumentListed
 from bowstring.trading.messages import Fill, OrderStatus, OrderUpdate, Position, Side
@@ -18,7 +19,9 @@ VENUE = "binance"
 def quote(
     symbol: str, *, bid: Number, ask: Number, bid_quantity: Number = 1, ask_quantity: Number = 1, venue: str = VENUE
 ) -> Quote:
-    """A quote."""
+    """A quote. Raises `ConfigError` if its bid is not below its ask: no venue shows that."""
+    if Decimal(bid) >= Decimal(ask):
+        raise ConfigError(f"quote(bid={bid}, ask={ask}): let the bid be below the ask")
     return Quote(
         venue=venue,
         symbol=symbol,
