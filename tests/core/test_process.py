@@ -311,8 +311,8 @@ async def test_the_end_of_its_process_halts_a_strategy_for_good(
     ("event", "reason"),
     [
         (Riddle(extra="unreadable"), "its process answered what cannot be read: Action Guess: Invalid decimal"),
-        (Riddle(extra="unwritable"), "PublishError: Guess cannot be encoded: Encoding objects of type object"),
-        (Riddle(extra=object()), "Riddle cannot be encoded: Encoding objects of type object is unsupported"),
+        (Riddle(extra="unwritable"), "PublishError: Guess cannot be encoded: object has no form"),
+        (Riddle(extra=object()), "Riddle cannot be encoded: object has no form for another process"),
     ],
 )
 async def test_what_cannot_be_sent_halts_the_strategy(event: Riddle, reason: str) -> None:
