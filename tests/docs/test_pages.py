@@ -1,4 +1,4 @@
-"""The pages keep up with the code: the files that they name exist, and the reference has all public names."""
+"""The pages keep up with the code: files that they name or include exist, and the reference has all public names."""
 
 import re
 
@@ -14,6 +14,8 @@ REFERENCE = {name for page in PAGES.values() for name in re.findall(r"^::: (\S+)
 NAMED = sorted(set(re.findall(r"`([\w/]+(?:\.py|/))`", PAGES["architecture.md"])))
 FOLDERS = [ROOT, ROOT / "src" / "bowstring"]
 PLANNED = {"bridge/", "config.py", "ops/"}
+INCLUDED = re.compile(r'--8<-- "(.+)"')
+MEANT = re.compile(r"\b8 *< *-")  # a formatter that takes it for Python puts spaces into it, and it is text then
 
 
 @pytest.mark.parametrize("path", NAMED)
@@ -23,6 +25,15 @@ def test_the_files_that_the_architecture_names_exist(path: str) -> None:
     ]
 
     assert any(file.exists() for file in found) is (path not in PLANNED)
+
+
+def test_what_the_pages_include_is_included() -> None:
+    lines = [line for page in PAGES.values() for line in page.splitlines() if MEANT.search(line)]
+    files = [included[1] for line in lines if (included := INCLUDED.fullmatch(line))]
+
+    assert len(files) == len(lines)
+    assert "examples/bidder.py" in files
+    assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
 def test_the_reference_has_every_public_name() -> None:
