@@ -1,6 +1,7 @@
 """The bot of the README: bids at the touch on Binance's live market data, on paper.
 
-BINANCE_REST_URL and BINANCE_WS_URL point it at another server, such as `bowstring play --generate BTCUSDT`.
+Without Binance: `bowstring play --generate BTCUSDT --port 9000`, and in the environment of the bot
+BINANCE_REST_URL=http://127.0.0.1:9000 and BINANCE_WS_URL=ws://127.0.0.1:9000.
 """
 
 import os

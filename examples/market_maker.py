@@ -1,6 +1,7 @@
 """A market maker: quotes both sides of the mid price, and moves its quotes with ReplaceOrder.
 
-BINANCE_REST_URL and BINANCE_WS_URL point it at another server, such as `bowstring play --generate ETHUSDT`.
+Without Binance: `bowstring play --generate ETHUSDT --port 9000`, and in the environment of the bot
+BINANCE_REST_URL=http://127.0.0.1:9000 and BINANCE_WS_URL=ws://127.0.0.1:9000.
 """
 
 import os

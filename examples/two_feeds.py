@@ -1,4 +1,4 @@
-"""Three feeds, two of them synthetic, and two executors around one strategy that buys into forced selling."""
+"""Two synthetic feeds beside Binance's quotes, and two executors: the strategy between them buys into forced selling."""
 
 import asyncio
 import os
@@ -65,6 +65,7 @@ class Notifier(bs.Executor):
 
 
 def main() -> None:
+    # Without Binance: `bowstring play --generate BTCUSDT --port 9000`, and the two variables as bidder.py tells.
     venue = Binance("paper", rest_url=os.environ.get("BINANCE_REST_URL"), ws_url=os.environ.get("BINANCE_WS_URL"))
     bs.run(
         collectors=[venue.quotes(SYMBOL), Liquidations(), RiskDesk()],

@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,11 +13,21 @@ import pytest
 import bowstring as bs
 from bowstring.venues.binance import venue
 from examples import bidder
-from tests.docs.pages import ROOT, check_types
+from tests.docs.pages import ENVIRONMENT, ROOT, check_types
+from tests.docs.reader import Reader, blocks
 from tests.whole_bot import run_until
 
 README = (ROOT / "README.md").read_text()
 BOT, TESTS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+SERVER, EXAMPLE = [block for block in blocks(README) if re.search(r"^bowstring play|BINANCE_", block.text)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the two files that it shows."""
+    (tmp_path / "bidder.py").write_text(BOT)
+    (tmp_path / "test_bidder.py").write_text(TESTS)
+    return tmp_path
 
 
 def test_its_bot_trades_against_a_generated_feed(feed: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,20 +48,25 @@ def test_its_bot_is_the_example() -> None:
     assert ast.get_source_segment(BOT, shown) == inspect.getsource(bidder.Bidder).rstrip()
 
 
-def test_its_tests_pass() -> None:
-    names = dict(vars(bidder))
-    exec(compile(TESTS, "README.md", "exec"), names)
-    tests = [test for name, test in names.items() if name.startswith("test_")]
+def test_its_tests_pass(folder: Path) -> None:
+    pytest_ = [sys.executable, "-m", "pytest", "-q"]
+    tested = subprocess.run(pytest_, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
 
-    assert len(tests) == 2
-    for test in tests:
-        test()
+    assert tested.stdout.splitlines()[-1].startswith("2 passed"), tested.stdout + tested.stderr
 
 
-def test_its_code_passes_mypy(tmp_path: Path) -> None:
-    (tmp_path / "readme.py").write_text(BOT + TESTS)
+def test_its_code_passes_mypy(folder: Path) -> None:
+    assert check_types(folder) == "Success: no issues found in 2 source files\n"
 
-    assert check_types(tmp_path) == "Success: no issues found in 1 source file\n"
+
+def test_the_example_runs_without_binance_as_it_says(tmp_path: Path) -> None:
+    reader = Reader(ROOT, commands=tmp_path / "bin")
+    server = reader.serve(SERVER)
+    try:
+        reader.follow(EXAMPLE)
+    finally:
+        server.terminate()
+        server.communicate()
 
 
 def test_its_commands_are_targets_of_the_makefile() -> None:

@@ -32,8 +32,9 @@ BALANCES = {"USDT": Decimal(100_000)}
 class Binance:
     """Binance Spot.
 
-    ``mode``: ``"paper"`` is live market data and simulated orders; ``"local"`` a server whose URLs you give;
-    ``"testnet"`` and ``"live"`` are Binance's own. ``account`` tells several accounts apart: with ``"hedge"`` the
+    ``mode``: ``"paper"`` is live market data and simulated orders. The others give market data only, in this version:
+    ``"testnet"`` and ``"live"`` Binance's own, ``"local"`` that of a server whose URLs you give. ``rest_url`` and
+    ``ws_url`` point any mode at another server, such as `bowstring play`. ``account`` tells several accounts apart: with ``"hedge"`` the
     venue of all messages is ``binance:hedge``. ``instruments``, when given, are not fetched. ``strict`` has frames
     with undocumented fields reported as `BadData`: for tests.
     """
