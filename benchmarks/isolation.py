@@ -9,6 +9,10 @@
 An age counts from when the bot read the event to the other strategy's handler. Of 100 events 99 are market data that
 may be conflated for whom is behind, and one is lossless. *Lost* are the lossless events that a strategy in the bot's
 process never got, *reordered* those that it got after a later one.
+
+The last table is what a process of its own costs a strategy that does next to nothing: from when the bot read an event
+to the executor of the action that it is answered with, beside the same strategy inline. All its events are lossless;
+*lost* are those without an action.
 """
 
 import argparse
@@ -72,16 +76,17 @@ class Notes:
 class Source(bs.Collector):
     finite = True
 
-    def __init__(self, paced: socket.socket, at_end: Callable[[], None]) -> None:
+    def __init__(self, paced: socket.socket, at_end: Callable[[], None], *, lossless_every: int) -> None:
         self._paced = paced
         self._at_end = at_end
+        self._lossless_every = lossless_every
         self.reports = 0
 
     async def run(self, emit: bs.Emit) -> None:
         number = 0
         async for _ in beats(self._paced):
             number += 1
-            lossless = number % LOSSLESS_EVERY == 0
+            lossless = number % self._lossless_every == 0
             self.reports += lossless
             kind = Report if lossless else Price
             emit(kind(number=number, received_ns=CLOCK.now_ns()))
@@ -144,6 +149,33 @@ class Burner(bs.Strategy):
             pass
 
 
+class Answer(bs.Action, frozen=True):
+    number: int
+
+
+class Answerer(bs.Strategy):
+    """Answers every report, on ``core``."""
+
+    def __init__(self, core: int) -> None:
+        self._core = core
+
+    async def start(self) -> None:
+        pin(self._core)
+
+    @bs.on(Report)
+    def answer(self, report: Report) -> bs.Actions:
+        yield Answer(report.number)
+
+
+class Taker(bs.Executor):
+    def __init__(self) -> None:
+        self.ages_ns: list[int] = []
+
+    @bs.on(Answer)
+    def take(self, answer: Answer) -> None:
+        self.ages_ns.append(CLOCK.now_ns() - answer.received_ns)
+
+
 OFFENDERS: dict[str, Callable[[float], Strategy]] = {
     "burning in a process of its own": lambda seconds: bs.in_process(Burner(seconds)),
     "awaiting": Sleeper,
@@ -153,7 +185,7 @@ TARGET = {"burning in a process of its own": 1.2}  # the others' p99
 
 
 def run(*, runs: int, seconds: float, offence_s: float) -> Iterator[Table]:
-    """Yield a table for each offender."""
+    """Yield a table for each offender, and the one of the round trip."""
     pin(TESTED)
     for what, offender in OFFENDERS.items():
         variants = {
@@ -168,6 +200,24 @@ def run(*, runs: int, seconds: float, offence_s: float) -> Iterator[Table]:
                 for column, target in (("p50 us", None), ("p99 us", TARGET.get(what)))
             ],
         )
+    answerers = {"inline": lambda: Answerer(TESTED), "in_process": lambda: bs.in_process(Answerer(OTHER))}
+    yield Table(
+        title="an event to a strategy, and its action to the executor",
+        samples=alternate({name: partial(_round_trip, made, seconds) for name, made in answerers.items()}, runs=runs),
+        ratios=[Ratio(column=column, variant="in_process", beside="inline") for column in ("p50 us", "p99 us")],
+    )
+
+
+def _round_trip(answerer: Callable[[], Strategy], seconds: float) -> Sample:
+    return uvloop.run(_run_answerer(answerer(), seconds))
+
+
+async def _run_answerer(answerer: Strategy, seconds: float) -> Sample:
+    taker = Taker()
+    with paced(rate_hz=RATE_HZ, seconds=seconds) as socket:
+        source = Source(socket, lambda: None, lossless_every=1)
+        await bs.Engine(collectors=[source], strategies=[answerer], executors=[taker], clock=CLOCK).run()
+    return latency(taker.ages_ns) | {"lost": source.reports - len(taker.ages_ns)}
 
 
 def _measure(offender: Callable[[], Strategy], seconds: float) -> Sample:
@@ -181,7 +231,7 @@ async def _run_bot(offender: Strategy, seconds: float) -> Sample:
 
     witness = Witness("witness")
     with paced(rate_hz=RATE_HZ, seconds=seconds) as socket:
-        source = Source(socket, hurry)
+        source = Source(socket, hurry, lossless_every=LOSSLESS_EVERY)
         await bs.Engine(collectors=[source], strategies=[offender, witness], clock=CLOCK).run()
     notes = [one.notes for one in (witness, offender) if isinstance(one, Witness | Sleeper | Blocker)]
     return latency(witness.notes.ages_ns) | {

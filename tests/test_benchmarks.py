@@ -67,6 +67,8 @@ def test_slow_strategies_lose_and_reorder_nothing() -> None:
 
     beside = [line.split() for line in out.splitlines() if line.startswith("beside the offender")]
     assert [line[-2:] for line in beside] == [["0", "0"]] * 3
+    answered = [line.split() for line in out.splitlines() if line.startswith(("inline", "in_process"))]
+    assert [(line[0], line[-1]) for line in answered] == [("inline", "0"), ("in_process", "0")]
 
 
 @given(st.floats(-10, 10), st.floats(-10, 10))
