@@ -1,4 +1,4 @@
-"""Two synthetic feeds beside Binance's quotes, and two executors: the strategy between them buys into forced selling."""
+"""Two synthetic feeds beside Binance's quotes, two executors, and a strategy between that buys into forced selling."""
 
 import asyncio
 import os

@@ -32,11 +32,11 @@ BALANCES = {"USDT": Decimal(100_000)}
 class Binance:
     """Binance Spot.
 
-    ``mode``: ``"paper"`` is live market data and simulated orders. The others give market data only, in this version:
-    ``"testnet"`` and ``"live"`` Binance's own, ``"local"`` that of a server whose URLs you give. ``rest_url`` and
-    ``ws_url`` point any mode at another server, such as `bowstring play`. ``account`` tells several accounts apart: with ``"hedge"`` the
-    venue of all messages is ``binance:hedge``. ``instruments``, when given, are not fetched. ``strict`` has frames
-    with undocumented fields reported as `BadData`: for tests.
+    ``mode``: ``"paper"`` is live market data and simulated orders. The others give market data only, in this
+    version: ``"testnet"`` and ``"live"`` Binance's own, ``"local"`` that of a server whose URLs you give.
+    ``rest_url`` and ``ws_url`` point any mode at another server, such as `bowstring play`. ``account`` tells
+    several accounts apart: with ``"hedge"`` the venue of all messages is ``binance:hedge``. ``instruments``, when
+    given, are not fetched. ``strict`` has frames with undocumented fields reported as `BadData`: for tests.
     """
 
     def __init__(
