@@ -23,7 +23,7 @@ def paced(*, rate_hz: float, seconds: float) -> Generator[socket.socket, None, N
     """A socket that yields a byte for each event, then ends. The gaps are random: 0.5 to 1.5 of their mean."""
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", "benchmarks.feed", str(theirs.fileno()), str(rate_hz), str(seconds)]
-    with ours, subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT):
+    with subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT), ours:  # closed first, so the sender ends
         theirs.close()
         ours.setblocking(False)
         yield ours
