@@ -79,6 +79,19 @@ def test_changes_wait_for_the_first_snapshot_and_those_after_it_are_applied() ->
     assert (sync.book.update_id, sync.problem) == (5, "")
 
 
+def test_it_tells_whether_a_change_waits() -> None:
+    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
+    told = [sync.has_waiting]
+    sync.take(spot(4, 4))
+    told.append(sync.has_waiting)
+    sync.take_snapshot(snapshot(3))
+    told.append(sync.has_waiting)
+    sync.take(spot(9, 9))
+    told.append(sync.has_waiting)
+
+    assert told == [False, True, False, True]
+
+
 def test_a_snapshot_from_before_the_first_change_is_stale_and_the_changes_wait_on() -> None:
     sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
     sync.take(spot(10, 12))

@@ -73,6 +73,11 @@ class BookSync:
         self._checksum = checksum
         self._waiting: deque[Diff] = deque(maxlen=MAX_WAITING)
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a change waits for a snapshot, which can be compared with it then."""
+        return bool(self._waiting)
+
     def take(self, diff: Diff) -> Outcome:
         """Take in a change, in the order received. After ``lost`` a new snapshot is needed; ``problem`` says why."""
         book = self.book
