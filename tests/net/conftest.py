@@ -7,20 +7,7 @@ from typing import Any
 import pytest
 import uvloop
 
-
-class SteppedLoop(asyncio.SelectorEventLoop):
-    """A loop with real sockets whose time passes only by ``step``."""
-
-    _now = 0.0
-
-    def time(self) -> float:
-        return self._now
-
-    async def step(self, seconds: float) -> None:
-        """Let the time pass, then all that is due happen."""
-        self._now += seconds
-        for _ in range(20):
-            await asyncio.sleep(0)
+from tests.net.stepped_loop import SteppedLoop
 
 
 def pytest_asyncio_loop_factories(

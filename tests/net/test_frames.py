@@ -10,7 +10,6 @@ from bowstring.net import handshake
 from bowstring.net.frames import FrameListener
 from bowstring.net.websocket import connect
 from tests.net.certificate import server_context, trusting_context
-from tests.net.conftest import SteppedLoop
 from tests.net.peer import (
     BINARY,
     CLOSE,
@@ -27,6 +26,7 @@ from tests.net.peer import (
     frame,
     serving,
 )
+from tests.net.stepped_loop import SteppedLoop
 
 LIMIT = 70_000  # above 64 KiB, so that all three ways to write a length occur
 GOODBYE = close_frame(1000)

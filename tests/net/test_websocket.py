@@ -13,8 +13,8 @@ from bowstring.core.errors import Disconnected, NotSent
 from bowstring.net.frames import FrameListener
 from bowstring.net.websocket import WebSocket, connect
 from tests.net.certificate import server_context, trusting_context
-from tests.net.conftest import SteppedLoop
 from tests.net.peer import CLOSE, PING, PONG, TEXT, Peer, bare_peer, close_frame, frame, serving
+from tests.net.stepped_loop import SteppedLoop
 
 ORDER = "o" * 200
 ORDER_FRAME = 2 + 2 + 4 + 200  # header, length, mask, payload
