@@ -29,7 +29,7 @@ def _refuse_idle_options(*, generated: bool) -> None:
     """Options that would do nothing, or contradict each other, are no options of this command line."""
     context = click.get_current_context()
     given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    idle = {"loop", "exit_at_end"} if generated else {"rate", "seed"}
+    idle = {"loop", "exit_at_end"} if generated else {"rate", "seed", "futures"}
     for name in sorted(given & idle):
         feed = "a generated feed, which has no end" if generated else "a recording, only for --generate"
         raise click.UsageError(f"--{name.replace('_', '-')} is not for {feed}: leave it out")
@@ -55,6 +55,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--generate", metavar="SYMBOLS", help="Serve a generated feed instead, such as BTCUSDT,ETHUSDT.")
+@click.option("--futures", is_flag=True, help="Generate a feed of USD-M futures: mark prices and liquidations too.")
 @click.option("--rate", default=200.0, show_default=True, help="Generated frames a second.")
 @click.option("--seed", default=1, show_default=True, help="The generated feed's seed.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
@@ -68,6 +69,7 @@ def play(
     file: Path | None,
     *,
     generate: str | None,
+    futures: bool,
     rate: float,
     seed: int,
     host: str,
@@ -92,9 +94,51 @@ def play(
     from bowstring.local_exchange.feed import live
     from bowstring.local_exchange.recording import open_recording
 
-    recording = open_recording(file) if file else live(_symbols(str(generate)), seed=seed, rate_hz=rate)
+    recording = (
+        open_recording(file) if file else live(_symbols(str(generate)), seed=seed, rate_hz=rate, futures=futures)
+    )
     server = PlayServer(recording, speed=speed, loop=loop, host=host, port=port)
     _run(serve(server, ready=click.echo, exit_at_end=exit_at_end))
+
+
+@cli.command()
+@click.argument("symbols", nargs=-1, required=True)
+@click.option("--to", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder.")
+@click.option("--futures", is_flag=True, help="USD-M perpetuals, such as BTC/USDT:USDT, instead of Spot.")
+@click.option("--books/--no-books", default=True, show_default=True, help="The changes and snapshots of the books too.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="How long; without it, until Ctrl-C.")
+@click.option("--max-mb", default=100, show_default=True, type=click.IntRange(1), help="Of a file.")
+@click.option("--max-files", default=10, show_default=True, type=click.IntRange(1), help="The oldest go.")
+@click.option("--rest-url", help="Another server than Binance's own.")
+@click.option("--ws-url", help="Another server than Binance's own.")
+def record(
+    symbols: tuple[str, ...],
+    *,
+    folder: Path,
+    futures: bool,
+    books: bool,
+    seconds: float | None,
+    max_mb: int,
+    max_files: int,
+    rest_url: str | None,
+    ws_url: str | None,
+) -> None:
+    """Record the public market data of SYMBOLS, such as BTC/USDT, for `bowstring play`.
+
+    Quotes, trades and books are recorded as they are received, and nothing private. A running bot records the same
+    with Binance(..., recorder=Recorder(folder)).
+    """
+    try:
+        from bowstring.record import record as run_record
+    except ModuleNotFoundError as missing:
+        raise MissingExtra(missing, user="record", extra="binance") from None
+    from bowstring.net.recorder import Recorder
+
+    with Recorder(folder, max_bytes=max_mb * 1_000_000, max_files=max_files) as recorder:
+        run_record(symbols, recorder, futures=futures, books=books, seconds=seconds, rest_url=rest_url, ws_url=ws_url)
+    click.echo(f"{recorder.received_count} messages recorded in {folder}, {recorder.lost} lines lost")
+    if not recorder.received_count:
+        raise click.ClickException("nothing was received: see above, or try a longer time")
 
 
 @cli.command()

@@ -6,13 +6,16 @@ A recording is a set of text files of one stem:
   ``TIME: FRAME``, one text frame of a combined stream, ``{"stream":..,"data":..}``;
 * ``STEM.http.N.M``: one line a REST call, ``URL -> TIME: BODY``.
 
-Times are seconds since the epoch with a fraction; empty lines are skipped. Files are read line by line, on each pass
-anew, so a recording may be larger than memory. Numbers, spaces and the order of fields are kept byte for byte.
+Times are seconds since the epoch with a fraction; empty lines are skipped. Or it is what a `Recorder` wrote: JSON
+lines, in files ``NAME-000001.jsonl`` and so on (`bowstring.net.recorder`).
+
+Files are read line by line, on each pass anew, so a recording may be larger than memory. Numbers, spaces and the order
+of fields are kept byte for byte.
 """
 
 import heapq
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from glob import escape
 from itertools import chain
 from operator import attrgetter
@@ -23,6 +26,7 @@ from msgspec.json import Decoder
 
 from bowstring.core.errors import ConfigError
 from bowstring.market.instrument import Instrument
+from bowstring.net.recorder import Line
 
 _TIME = rb"(\d+(?:\.\d+)?)"
 _CONNECTED = re.compile(rb"(wss?://[!-~]+) <-> " + _TIME)
@@ -63,10 +67,13 @@ class Recording(Struct, frozen=True, kw_only=True):
 def open_recording(file: Path) -> Recording:
     """The recording that ``file`` names, with the REST replies that lie beside it.
 
-    ``file`` is one ``.ws.`` file, the stem of several, or a folder that holds one recording. Raises `ConfigError`
-    where there is none, and where a REST reply or the first frame is malformed; a later frame that is raises it when
-    a pass gets there.
+    ``file`` is one ``.ws.`` file, the stem of several, a ``.jsonl`` file, or a folder that holds one recording. Raises
+    `ConfigError` where there is none, and where a REST reply or the first frame is malformed; a later frame that is
+    raises it when a pass gets there.
     """
+    recorded = sorted(file.glob("*.jsonl")) if file.is_dir() else [file] if file.suffix == ".jsonl" else []
+    if recorded:
+        return _open_lines(file, recorded)
     stem, connections = _files(file)
     replies = tuple(chain.from_iterable(map(_read_replies, _parts(stem, kind="http"))))
     recording = Recording(
@@ -77,6 +84,40 @@ def open_recording(file: Path) -> Recording:
     if next(recording.frames(), None) is None:
         raise ConfigError(f"{file}: holds no frames")
     return recording
+
+
+def _open_lines(file: Path, paths: Sequence[Path]) -> Recording:
+    """What a `Recorder` wrote, into these files in this order."""
+    if len({path.name[:-13] for path in paths}) > 1:
+        raise ConfigError(f"{file}: holds several recordings, name one file: {', '.join(path.name for path in paths)}")
+    replies: list[RecordedReply] = []
+    futures = has_frames = False
+    for line in _recorded_lines(paths):
+        if line.get:
+            replies.append(RecordedReply(time_ns=line.time_ns, url=line.get, body=line.body.encode()))
+        futures = futures or "/fapi/" in line.get or line.url.startswith("wss://fstream.")
+        has_frames = has_frames or bool(line.frame)
+    if not has_frames:
+        raise ConfigError(f"{file}: holds no frames")
+    return Recording(frames=lambda: _recorded_frames(paths), replies=tuple(replies), futures=futures)
+
+
+def _recorded_lines(paths: Iterable[Path]) -> Iterator[Line]:
+    for path in paths:
+        for number, line in _lines(path):
+            try:
+                yield _decode_line(line)
+            except DecodeError as error:
+                raise ConfigError(f"{path}, line {number}: no line of a recording: {error}") from None
+
+
+def _recorded_frames(paths: Iterable[Path]) -> Iterator[RecordedFrame]:
+    """The frames that carry data; what answered a request is none."""
+    for line in _recorded_lines(paths):
+        if line.frame.startswith('{"stream"'):
+            raw = line.frame.encode()
+            frame = _combined.decode(raw)
+            yield RecordedFrame(time_ns=line.time_ns, stream=frame.stream, combined=raw, payload=bytes(frame.data))
 
 
 def write_recording(
@@ -139,6 +180,7 @@ class _Combined(Struct):
 
 _combined = Decoder(_Combined)
 _json = Decoder(Raw)
+_decode_line = Decoder(Line).decode
 
 
 def _frame(match: re.Match[bytes], *, where: str) -> RecordedFrame:

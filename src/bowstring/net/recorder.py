@@ -1,0 +1,176 @@
+"""Recording what is received from the public side of a venue: raw frames and replies, as JSON lines, for `play`.
+
+A file is ``NAME-000001.jsonl``; each line is a JSON object with ``time_ns``, the time of receipt in nanoseconds since
+the epoch, and
+
+* ``connection`` and ``url``: a websocket was opened (repeated at the head of each further file);
+* ``connection`` and ``frame``: one text message of it, byte for byte;
+* ``get`` and ``body``: a REST reply.
+
+Of a URL's query only `PUBLIC` parameters are kept: no key, no signature and no listen key gets into a file.
+"""
+
+import logging
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+
+from msgspec import Struct
+from msgspec.json import Encoder
+
+from bowstring.core.clock import Clock
+from bowstring.core.errors import ConfigError
+
+MAX_WAITING = 100_000  # lines; a disk that is further behind loses some, with a count
+PUBLIC = frozenset({"streams", "symbol", "symbols", "limit", "interval", "showPermissionSets", "fromId", "startTime"})
+
+log = logging.getLogger(__name__)
+_encode = Encoder().encode
+
+
+class Line(Struct, kw_only=True, omit_defaults=True):
+    """One line: a websocket that was opened (it has a ``url``), a message of it, or a REST reply (``get``)."""
+
+    time_ns: int
+    connection: int = 0
+    url: str = ""
+    frame: str = ""
+    get: str = ""
+    body: str = ""
+
+
+class Recorder:
+    """Writes what it is given into ``folder``, in a thread of its own: a slow disk delays nobody.
+
+    A file is closed at ``max_bytes``, and of the closed ones the oldest go, so that there are ``max_files`` at most.
+    What is lost because the disk is behind is counted in ``lost``, the messages of websockets in ``received_count``. A
+    context manager: its end writes the rest.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "recording",
+        max_bytes: int = 100_000_000,
+        max_files: int = 10,
+        clock: Clock | None = None,
+    ) -> None:
+        if max_bytes < 1 or max_files < 1:
+            raise ConfigError(f"Recorder(max_bytes={max_bytes}, max_files={max_files}): give at least 1 of each")
+        if not name or "/" in name:
+            raise ConfigError(f"Recorder(name={name!r}): give the beginning of a file's name")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.lost = 0
+        self.received_count = 0
+        self._clock = clock or Clock()
+        self._connections = 0
+        self._lines: SimpleQueue[Line | None] = SimpleQueue()
+        self._files = _Files(folder, name=name, max_bytes=max_bytes, max_files=max_files)
+        self._thread = self._clock.start_thread(self._write, name="recorder")
+
+    def opened(self, url: str) -> int:
+        """Note that a websocket is about to be opened; returns its number, for `received`."""
+        self._connections += 1
+        self._put(Line(time_ns=self._clock.now_ns(), connection=self._connections, url=public(url)))
+        return self._connections
+
+    def received(self, connection: int, frame: str | bytes) -> None:
+        """Keep a text message."""
+        self.received_count += 1
+        text = frame if isinstance(frame, str) else frame.decode(errors="replace")
+        self._put(Line(time_ns=self._clock.now_ns(), connection=connection, frame=text))
+
+    def replied(self, url: str, body: bytes) -> None:
+        """Keep the reply to ``GET url``."""
+        self._put(Line(time_ns=self._clock.now_ns(), get=public(url), body=body.decode(errors="replace")))
+
+    def close(self) -> None:
+        """Write what waits, and close the file."""
+        if self._thread.is_alive():
+            self._lines.put(None)
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _put(self, line: Line) -> None:
+        if self._lines.qsize() >= MAX_WAITING or not self._thread.is_alive():
+            self.lost += 1
+            if self.lost == 1:
+                log.error("recording: the disk is behind or gone, lines are lost from now on")
+            return
+        self._lines.put(line)
+
+    def _write(self) -> None:
+        """The thread. A disk that fails ends it; what comes then is lost, and counted."""
+        try:
+            while (line := self._next()) is not None:
+                self._files.write(line)
+        except OSError as error:
+            log.error("recording ended, %s", error)
+        finally:
+            self._files.close()
+
+    def _next(self) -> Line | None:
+        try:
+            return self._lines.get_nowait()
+        except Empty:
+            self._files.flush()
+            return self._lines.get()
+
+
+class _Files:
+    """The files of a recording, one after the other."""
+
+    def __init__(self, folder: Path, *, name: str, max_bytes: int, max_files: int) -> None:
+        self._folder, self._name = folder, name
+        self._max_bytes, self._max_files = max_bytes, max_files
+        self._opened: dict[int, Line] = {}
+        self._number = max((int(path.stem[-6:]) for path in self._paths()), default=0)
+        self._next()
+
+    def write(self, line: Line) -> None:
+        if self._size >= self._max_bytes:
+            self._file.close()
+            self._next()
+            for opened in self._opened.values():
+                self._write(opened)
+        if line.url:
+            self._opened[line.connection] = line
+        self._write(line)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _next(self) -> None:
+        self._number += 1
+        self._file = (self._folder / f"{self._name}-{self._number:06}.jsonl").open("wb")
+        self._size = 0
+        for path in self._paths()[: -self._max_files]:
+            path.unlink()
+
+    def _write(self, line: Line) -> None:
+        self._size += self._file.write(_encode(line) + b"\n")
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob(f"{self._name}-[0-9][0-9][0-9][0-9][0-9][0-9].jsonl"))
+
+
+def public(url: str) -> str:
+    """The URL without whatever may be secret in it: credentials, and parameters that are not `PUBLIC`."""
+    parts = urlsplit(url)
+    query = "&".join(
+        f"{name}={quote(value, safe='/@!,[]_')}" for name, value in parse_qsl(parts.query) if name in PUBLIC
+    )
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))

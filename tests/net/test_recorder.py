@@ -1,0 +1,162 @@
+"""What is received is written as it came, in bounded files, without secrets, and can be played."""
+
+import errno
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bowstring.core.clock import Clock
+from bowstring.core.errors import ConfigError
+from bowstring.local_exchange.recording import open_recording
+from bowstring.net import recorder as module
+from bowstring.net.recorder import Recorder, public
+
+FRAME = '{"stream":"btcusdt@trade","data":{"p":"1.10000000"}}'
+URL = "wss://stream.binance.com:9443/stream?streams=btcusdt@trade"
+
+
+class Standing(Clock):
+    """Its time is 1 s after 1970."""
+
+    def now_ns(self) -> int:
+        return 1_000_000_000
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for path in sorted(folder.iterdir()) for line in path.read_text().splitlines()]
+
+
+def test_frames_and_replies_are_written_as_they_came_with_their_time(tmp_path: Path) -> None:
+    with Recorder(tmp_path, clock=Standing()) as recorder:
+        connection = recorder.opened(URL)
+        recorder.received(connection, FRAME)
+        recorder.received(connection, FRAME.encode())
+        recorder.replied("https://api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=5", b'{"bids":[]}')
+
+    at = {"time_ns": 1_000_000_000}
+    assert lines(tmp_path) == [
+        at | {"connection": 1, "url": URL},
+        at | {"connection": 1, "frame": FRAME},
+        at | {"connection": 1, "frame": FRAME},
+        at | {"get": "https://api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=5", "body": '{"bids":[]}'},
+    ]
+
+
+def test_a_full_file_is_followed_by_another_and_the_oldest_goes(tmp_path: Path) -> None:
+    with Recorder(tmp_path, max_bytes=1, max_files=2, clock=Standing()) as recorder:
+        connection = recorder.opened(URL)
+        for number in range(3):
+            recorder.received(connection, str(number))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["recording-000003.jsonl", "recording-000004.jsonl"]
+    assert [(line.get("url"), line.get("frame")) for line in lines(tmp_path)] == [
+        (URL, None),
+        (None, "1"),
+        (URL, None),
+        (None, "2"),
+    ]
+
+
+def test_a_new_run_overwrites_nothing(tmp_path: Path) -> None:
+    for frame in ("first", "second"):
+        with Recorder(tmp_path) as recorder:
+            recorder.received(1, frame)
+
+    assert [line["frame"] for line in lines(tmp_path)] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        (URL, URL),
+        ("https://user:word@host/path?symbol=BTCUSDT#part", "https://host/path?symbol=BTCUSDT"),
+        ("https://host/api?symbol=A&signature=s3cret&timestamp=1&apiKey=k3y", "https://host/api?symbol=A"),
+        ("wss://host/ws?listenKey=s3cret", "wss://host/ws"),
+    ],
+)
+def test_no_secret_gets_into_a_file(url: str, kept: str) -> None:
+    assert public(url) == kept
+
+
+def test_what_the_disk_is_too_slow_for_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 3)
+    is_writing, may_write = threading.Event(), threading.Event()
+    write = module._Files.write  # pyright: ignore[reportPrivateUsage]  # the disk
+
+    def slow(files: Any, line: Any) -> None:
+        is_writing.set()
+        may_write.wait(10)
+        write(files, line)
+
+    monkeypatch.setattr(module._Files, "write", slow)  # pyright: ignore[reportPrivateUsage]  # as above
+    with Recorder(tmp_path) as recorder:
+        recorder.received(1, "with the disk")
+        is_writing.wait(10)
+        for number in range(10):
+            recorder.received(1, str(number))
+        may_write.set()
+
+    assert recorder.lost == 7
+    assert [line["frame"] for line in lines(tmp_path)] == ["with the disk", "0", "1", "2"]
+
+
+def test_a_disk_that_fails_ends_the_recording_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module._Files, "write", full)  # pyright: ignore[reportPrivateUsage]  # the disk
+    with Recorder(tmp_path) as recorder:
+        recorder.received(1, "one")
+        recorder._thread.join(10)  # pyright: ignore[reportPrivateUsage]  # its end is what is waited for
+        recorder.received(1, "two")
+
+    assert "recording ended, [Errno 28] No space left on device" in caplog.text
+    assert recorder.lost == 1
+
+
+@pytest.mark.parametrize("settings", [{"max_bytes": 0}, {"max_files": 0}, {"name": ""}, {"name": "a/b"}])
+def test_a_setting_that_cannot_be_is_named(tmp_path: Path, settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"Recorder\("):
+        Recorder(tmp_path, **settings)
+
+
+def test_what_was_recorded_can_be_played(tmp_path: Path) -> None:
+    with Recorder(tmp_path, max_bytes=1, clock=Standing()) as recorder:
+        connection = recorder.opened("wss://fstream.binance.com/public/stream?streams=btcusdt@depth")
+        recorder.received(connection, FRAME)
+        recorder.received(connection, '{"result":null,"id":1}')
+        recorder.replied("https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT", b'{"bids":[]}')
+    recording = open_recording(tmp_path)
+
+    assert [(frame.time_ns, frame.stream, frame.payload) for frame in recording.frames()] == [
+        (1_000_000_000, "btcusdt@trade", b'{"p":"1.10000000"}')
+    ]
+    assert [(reply.url, reply.body) for reply in recording.replies] == [
+        ("https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT", b'{"bids":[]}')
+    ]
+    assert recording.futures
+
+
+def test_of_a_folder_with_two_recordings_one_file_is_to_be_named(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        with Recorder(tmp_path, name=name) as recorder:
+            recorder.received(1, FRAME)
+
+    with pytest.raises(ConfigError, match=r"holds several recordings, name one file: one-000001.jsonl, two-000001"):
+        open_recording(tmp_path)
+    assert len(list(open_recording(tmp_path / "two-000001.jsonl").frames())) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("", "holds no frames"), ('{"time_ns":"x"}\n', "line 1: no line of a rec")]
+)
+def test_what_is_no_recording_is_named(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "a-000001.jsonl").write_text(text)
+
+    with pytest.raises(ConfigError, match=reason):
+        open_recording(tmp_path)
