@@ -13,18 +13,30 @@ LISTED = {"BTC/USDT": "TRADING", "ETH/USDT": "TRADING", "ETH/BTC": "TRADING", "L
 
 
 class FakeBinance:
-    """``requests`` are the query strings seen by exchangeInfo, ``streams`` those of each websocket.
+    """Spot, and beside it futures of the same symbols.
 
-    ``failures`` are answered first, as (HTTP status, body, headers). With ``answers = False`` the websocket swallows
-    requests.
+    ``requests`` are the query strings seen by exchangeInfo, ``streams`` those of each websocket, and ``paths`` its
+    path; ``asked`` are the symbols of which a book was asked for, and ``limits`` with how many levels.
+
+    ``failures`` are answered first by exchangeInfo, as (HTTP status, body, headers). With ``answers = False`` the
+    websocket swallows requests, with ``refuses = True`` there are no new ones. ``books`` has the body of each symbol's
+    snapshot; it is sent once ``gives_books`` is set, which it is at first.
     """
 
     def __init__(self) -> None:
         self.requests: list[dict[str, str]] = []
         self.failures: deque[tuple[int, str, dict[str, str]]] = deque()
         self.streams: list[list[str]] = []
+        self.paths: list[str] = []
         self.controls: list[str] = []
+        self.asked: list[str] = []
+        self.limits: list[str] = []
+        self.books: dict[str, str] = {}
+        self.gives_books = asyncio.Event()
+        self.gives_books.set()
         self.answers = True
+        self.refuses = False
+        self.refused = 0
         self._sockets: list[web.WebSocketResponse] = []
         self._changed = asyncio.Event()
         self._runner = web.AppRunner(self._app(), shutdown_timeout=0.1)
@@ -55,12 +67,20 @@ class FakeBinance:
         for frame in frames:
             await self._sockets[to].send_frame(frame, web.WSMsgType.TEXT)
 
-    async def close_socket(self, code: int) -> None:
-        await self._sockets[-1].close(code=code)
+    async def close_socket(self, code: int, *, of: int = -1) -> None:
+        await self._sockets[of].close(code=code)
+
+    def is_open(self, number: int) -> bool:
+        """Whether the client has not closed that connection."""
+        return not self._sockets[number].closed
 
     def _app(self) -> web.Application:
         app = web.Application()
-        app.add_routes([web.get("/api/v3/exchangeInfo", self._exchange_info), web.get("/stream", self._stream)])
+        for root in ("/api/v3", "/fapi/v1"):
+            app.add_routes(
+                [web.get(f"{root}/exchangeInfo", self._exchange_info), web.get(f"{root}/depth", self._depth)]
+            )
+        app.add_routes([web.get(f"{path}/stream", self._stream) for path in ("", "/public", "/market")])
         return app
 
     async def _exchange_info(self, request: web.Request) -> web.Response:
@@ -73,19 +93,36 @@ class FakeBinance:
         asked = json.loads(request.query.get("symbols", "null")) or list(listed)
         if not listed.keys() >= set(asked):
             return web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
-        return web.json_response({"symbols": [_listed_symbol(listed[name]) for name in asked]})
+        describe = _listed_contract if request.path.startswith("/fapi") else _listed_symbol
+        return web.json_response({"symbols": [describe(listed[name]) for name in asked]})
 
-    async def _stream(self, request: web.Request) -> web.WebSocketResponse:
+    async def _depth(self, request: web.Request) -> web.Response:
+        symbol = request.query["symbol"]
+        self.asked.append(symbol)
+        self.limits.append(request.query["limit"])
+        self._changed.set()
+        await self.gives_books.wait()
+        if symbol not in self.books:
+            return web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
+        return web.Response(text=self.books[symbol])
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        if self.refuses:
+            self.refused += 1
+            self._changed.set()
+            return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self._sockets.append(socket)
         self.streams.append(request.query["streams"].split("/"))
+        self.paths.append(request.path)
         self._changed.set()
         async for message in socket:
             self.controls.append(message.data)
             self._changed.set()
             if self.answers:
                 await socket.send_json({"result": self.streams[-1], "id": json.loads(message.data)["id"]})
+        self._changed.set()
         return socket
 
 
@@ -102,3 +139,8 @@ def _listed_symbol(symbol: str) -> dict[str, object]:
             {"filterType": "NOTIONAL", "minNotional": "5.0", "maxNotional": "9000000.0"},
         ],
     }
+
+
+def _listed_contract(symbol: str) -> dict[str, object]:
+    quote = symbol.partition("/")[2]
+    return _listed_symbol(symbol) | {"contractType": "PERPETUAL", "marginAsset": quote}

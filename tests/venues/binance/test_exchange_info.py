@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from bowstring.core.errors import BadMessage
 from bowstring.market.instrument import Instrument
 from bowstring.venues.binance.exchange_info import parse_exchange_info
+from tests.venues.binance.fuzz import can_be, other_bytes, other_values
 
 PRICE_FILTER = {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000.00", "tickSize": "0.01000000"}
 LOT_SIZE = {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000.0", "stepSize": "0.00001000"}
@@ -84,13 +85,73 @@ def test_a_bad_reply_is_refused_with_the_field_and_the_value(body: bytes, reason
         parse_exchange_info(body, venue="binance")
 
 
-@given(st.binary(max_size=100), st.integers(0, 400), st.integers(0, 20))
-def test_mutated_replies_are_parsed_or_refused(new: bytes, start: int, length: int) -> None:
-    body = reply(PRICE_FILTER, LOT_SIZE, NOTIONAL)
-    mutated = body[:start] + new + body[start + length :]
+# USDⓈ-M futures
 
+CONTRACT = {
+    "symbol": "BTCUSDT", "pair": "BTCUSDT", "contractType": "PERPETUAL", "status": "TRADING", "baseAsset": "BTC",
+    "quoteAsset": "USDT", "marginAsset": "USDT", "pricePrecision": 2,
+    "filters": [PRICE_FILTER, LOT_SIZE, MARKET_LOT_SIZE, {"filterType": "MIN_NOTIONAL", "notional": "100"}],
+}  # fmt: skip
+
+
+def futures(**changes: object) -> bytes:
+    return json.dumps({"symbols": [CONTRACT | changes]}).encode()
+
+
+def test_a_perpetual_has_the_symbol_of_what_settles_it_and_its_own_least_notional() -> None:
+    info = parse_exchange_info(futures(), venue="binance_futures")
+
+    (perpetual,) = info.instruments.values()
+    assert (perpetual.symbol, perpetual.venue_symbol, perpetual.venue) == (
+        "BTC/USDT:USDT",
+        "BTCUSDT",
+        "binance_futures",
+    )
+    assert (perpetual.base, perpetual.quote) == ("BTC", "USDT")
+    assert [perpetual.min_notional, perpetual.tick_size, perpetual.lot_size] == [
+        100,
+        Decimal("0.01"),
+        Decimal("0.00001"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "halted"),
+    [
+        ({"status": "SETTLING"}, {"BTC/USDT:USDT": "SETTLING"}),
+        ({"symbol": "BTCUSDT_260626", "contractType": "CURRENT_QUARTER"}, {"BTCUSDT_260626": "TRADING"}),
+        ({"contractType": "", "status": "PENDING_TRADING"}, {"BTC/USDT:USDT": "PENDING_TRADING"}),
+    ],
+)
+def test_what_is_no_trading_perpetual_is_no_instrument(changes: dict[str, str], halted: dict[str, str]) -> None:
+    info = parse_exchange_info(futures(**changes), venue="binance_futures")
+
+    assert info.instruments == {}
+    assert info.halted == halted
+
+
+# Fuzzing
+
+
+BODIES = [reply(PRICE_FILTER, LOT_SIZE, NOTIONAL), futures()]
+
+
+def never_absurd(body: bytes) -> None:
+    """Whatever it lists can be; any exception but `BadMessage` fails the test."""
     try:
-        info = parse_exchange_info(mutated, venue="binance")
+        info = parse_exchange_info(body, venue="binance")
     except BadMessage:
         return
-    assert all(instrument.tick_size >= 0 for instrument in info.instruments.values())
+    for one in info.instruments.values():
+        assert all(map(can_be, (one.tick_size, one.lot_size, one.min_price, one.max_price, one.min_quantity)))
+        assert all(map(can_be, (one.max_quantity, one.min_notional, one.max_notional)))
+
+
+@given(st.sampled_from(BODIES), st.data())
+def test_replies_with_other_bytes_are_read_or_refused(body: bytes, data: st.DataObject) -> None:
+    never_absurd(data.draw(other_bytes(body)))
+
+
+@given(st.sampled_from(BODIES), st.data())
+def test_replies_with_other_values_are_read_or_refused(body: bytes, data: st.DataObject) -> None:
+    never_absurd(data.draw(other_values(body)))

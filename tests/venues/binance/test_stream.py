@@ -1,62 +1,19 @@
-import asyncio
 import json
 import logging
 import math
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from bowstring.core.errors import ConfigError, Disconnected
+from bowstring.core.errors import ConfigError
 from bowstring.core.messages import Event
 from bowstring.market.events import BadData, MarketEvent, Quote, StreamStale, Trade
-from bowstring.venues.binance import Binance, stream
+from bowstring.venues.binance import Binance, BinanceFutures, line
 from bowstring.venues.binance.stream import BinanceStream
 from tests.venues.binance.facts import AGG_TRADE_FRAME, TICKER_FRAME, TRADE_FRAME, combined
 from tests.venues.binance.fake import FakeBinance
-
-
-class Feed:
-    """A running collector, and the `Emit` that keeps what it publishes."""
-
-    def __init__(self, collector: BinanceStream) -> None:
-        self.events: list[Event] = []
-        self._changed = asyncio.Event()
-        self.task = asyncio.ensure_future(collector.run(self))
-
-    def __call__(self, event: Event, /) -> None:
-        self.events.append(event)
-        self._changed.set()
-
-    async def drained(self) -> None:
-        """Nobody is ever behind."""
-
-    async def until(self, count: int) -> list[Event]:
-        """Wait for that many events."""
-        async with asyncio.timeout(10):
-            while len(self.events) < count:
-                self._changed.clear()
-                await self._changed.wait()
-        return self.events
-
-    async def end(self) -> Disconnected:
-        """What the run raises."""
-        with pytest.raises(Disconnected) as raised:
-            async with asyncio.timeout(10):
-                await self.task
-        return raised.value
-
-
-@asynccontextmanager
-async def running(collector: BinanceStream, binance: FakeBinance) -> AsyncGenerator[Feed, None]:
-    """The collector, connected; it is cancelled when the block ends."""
-    feed, connections = Feed(collector), len(binance.streams)
-    try:
-        await binance.until(lambda: len(binance.streams) > connections)
-        yield feed
-    finally:
-        feed.task.cancel()
-        await asyncio.wait([feed.task])
+from tests.venues.binance.feeds import Feed, running
 
 
 def venue(binance: FakeBinance, *, account: str = "", strict: bool = False) -> Binance:
@@ -132,7 +89,7 @@ async def test_an_undocumented_field_is_bad_data_only_when_strict(binance: FakeB
 async def test_frames_of_other_kinds_are_counted_and_logged_once_a_kind(
     binance: FakeBinance, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING, logger=stream.__name__)
+    caplog.set_level(logging.WARNING, logger=line.__name__)
     collector = venue(binance).quotes("BTC/USDT")
     kline, depth = combined("btcusdt@kline_1m", "{}"), combined("btcusdt@depth@100ms", "{}")
 
@@ -155,14 +112,14 @@ async def test_kinds_without_end_are_counted_together(binance: FakeBinance) -> N
         await binance.send(*(combined(f"btcusdt@kind{number}", "{}") for number in range(100)), TICKER_FRAME)
         await feed.until(1)
 
-    assert len(collector.ignored) == stream.MAX_KINDS + 1
-    assert collector.ignored["others"] == 100 - stream.MAX_KINDS
+    assert len(collector.ignored) == line.MAX_KINDS + 1
+    assert collector.ignored["others"] == 100 - line.MAX_KINDS
 
 
 async def test_a_refused_request_and_an_announced_shutdown_are_logged(
     binance: FakeBinance, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING, logger=stream.__name__)
+    caplog.set_level(logging.WARNING, logger=line.__name__)
     async with running(venue(binance).quotes("BTC/USDT"), binance) as feed:
         await binance.send(
             b'{"error":{"code":2,"msg":"Invalid request"},"id":1}',
@@ -194,8 +151,8 @@ async def test_the_end_of_the_connection_ends_the_run_and_a_new_run_connects_aga
 async def test_a_quiet_connection_is_probed_and_lives_while_the_venue_answers(
     binance: FakeBinance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "IDLE_AFTER_S", 0.01)
-    monkeypatch.setattr(stream, "ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(line, "IDLE_AFTER_S", 0.01)
+    monkeypatch.setattr(line, "ANSWER_TIMEOUT_S", 0.5)
 
     async with running(venue(binance).quotes("BTC/USDT"), binance) as feed:
         await binance.until(lambda: len(binance.controls) >= 2)
@@ -206,8 +163,8 @@ async def test_a_quiet_connection_is_probed_and_lives_while_the_venue_answers(
 
 
 async def test_a_connection_that_answers_no_probe_ends(binance: FakeBinance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "IDLE_AFTER_S", 0.01)
-    monkeypatch.setattr(stream, "ANSWER_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(line, "IDLE_AFTER_S", 0.01)
+    monkeypatch.setattr(line, "ANSWER_TIMEOUT_S", 0.1)
     binance.answers = False
 
     async with running(venue(binance).quotes("BTC/USDT"), binance) as feed:
@@ -249,6 +206,11 @@ async def test_an_unknown_symbol_ends_the_run(binance: FakeBinance) -> None:
     assert binance.streams == []
 
 
+def wrong(levels: Any) -> Any:
+    """A number that no type checker looks at."""
+    return levels
+
+
 def collect(symbols: list[str]) -> BinanceStream:
     return Binance("paper").stream(quotes=symbols)
 
@@ -258,10 +220,19 @@ def collect(symbols: list[str]) -> BinanceStream:
     [
         (lambda: collect([]), "a collector needs at least one symbol"),
         (lambda: collect(["BTCUSDT"]), "'BTCUSDT' is no spot symbol"),
-        (lambda: collect([f"C{number}/U" for number in range(1025)]), "1025 streams exceed one connection"),
         (lambda: Binance("paper").quotes("A/B", stale_after_s=0), "bookTicker stale after 0 s: give seconds above 0"),
         (lambda: Binance("paper").trades("A/B", stale_after_s=math.inf), "trade stale after inf s"),
-        (lambda: collect([f"COIN{number}/USDT" for number in range(500)]), "500 streams exceed one connection"),
+        (lambda: Binance("paper").stream(quotes=["A/B"], max_streams=0), "0 streams on a connection: give 1 to 1024"),
+        (lambda: Binance("paper").stream(quotes=["A/B"], max_streams=1025), "1025 streams on a connection"),
+        (lambda: Binance("paper").books("A/B", levels=0), "0 levels of a book: give 1 to 5000"),
+        (lambda: Binance("paper").books("A/B", levels=5001), "5001 levels of a book: give 1 to 5000"),
+        (lambda: BinanceFutures("paper").books("A/B:B", levels=1001), "1001 levels of a book: give 1 to 1000"),
+        (
+            lambda: BinanceFutures("paper").quotes("A/B"),
+            "'A/B' is no USDⓈ-M perpetual symbol such as \"BTC/USDT:USDT\"",
+        ),
+        (lambda: Binance("paper").candles("A/B", interval="1M "), "interval '1M ': give one of 1s, 1m, "),
+        (lambda: Binance("paper").depth("A/B", levels=wrong(7)), "depth of 7 levels: give 5, 10 or 20, or use books"),
     ],
 )
 def test_a_collector_that_cannot_work_is_refused_when_it_is_made(make: Callable[[], object], reason: str) -> None:

@@ -14,7 +14,7 @@ from bowstring.core.messages import Actions
 from bowstring.market.events import Quote
 from bowstring.trading.messages import Fill, PlaceOrder
 from bowstring.trading.strategy import Strategy
-from bowstring.venues.binance import Binance
+from bowstring.venues.binance import Binance, BinanceFutures
 from bowstring.venues.binance.venue import Mode
 from tests.venues.binance.facts import BTC, TICKER_FRAME, TRADE_FRAME
 from tests.venues.binance.fake import FakeBinance
@@ -112,8 +112,42 @@ async def test_a_paper_account_sees_the_quotes_and_trades_of_its_own_venue_only(
 def test_only_paper_executes_orders(mode: Mode) -> None:
     venue = Binance(mode, rest_url="http://127.0.0.1:1", ws_url="ws://127.0.0.1:1")
 
-    with pytest.raises(ConfigError, match=rf'Binance\("{mode}"\) gives market data; .* only "paper" executes orders'):
+    with pytest.raises(
+        ConfigError, match=rf'Binance\("{mode}"\) gives market data; .* only "paper" of Binance Spot executes orders'
+    ):
         venue.executor()
+
+
+def test_futures_give_market_data_only() -> None:
+    futures = BinanceFutures("paper", account="hedge")
+
+    assert futures.name == "binance_futures:hedge"
+    with pytest.raises(
+        ConfigError, match=r'BinanceFutures\("paper"\) gives market data; .* only "paper" of Binance Spot'
+    ):
+        futures.executor()
+
+
+def test_futures_collectors_are_named_by_the_kinds_of_their_streams() -> None:
+    futures, symbol = BinanceFutures("paper"), "BTC/USDT:USDT"
+    collectors = [
+        futures.quotes(symbol),
+        futures.trades(symbol),
+        futures.books(symbol),
+        futures.depth(symbol, levels=5),
+        futures.candles(symbol, interval="4h"),
+        futures.daily_stats(symbol),
+        futures.mark_prices(symbol),
+        futures.liquidations(symbol),
+    ]
+
+    assert [collector.name for collector in collectors] == [
+        f"binance_futures {kind}:{symbol}"
+        for kind in (
+            "bookTicker", "aggTrade", "depth@100ms", "depth5@100ms", "kline_4h", "miniTicker", "markPrice@1s",
+            "forceOrder",
+        )
+    ]  # fmt: skip
 
 
 def paper() -> Any:

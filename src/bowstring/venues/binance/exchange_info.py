@@ -1,4 +1,4 @@
-"""What Binance Spot lists: the reply of ``GET /api/v3/exchangeInfo``. Pure, as `wire` is."""
+"""What Binance lists: the reply of ``GET /api/v3/exchangeInfo``, or of futures. Pure, as `wire` is."""
 
 from decimal import Decimal
 
@@ -7,7 +7,8 @@ from msgspec.json import Decoder
 
 from bowstring.core.errors import BadMessage
 from bowstring.market.instrument import Instrument
-from bowstring.venues.binance.wire import MALFORMED, number
+from bowstring.venues.binance.payloads import number
+from bowstring.venues.binance.wire import MALFORMED
 
 
 class ExchangeInfo(Struct, frozen=True):
@@ -29,6 +30,7 @@ class _Filter(Struct, rename="camel"):
     step_size: Decimal = Decimal(0)
     min_notional: Decimal = Decimal(0)
     max_notional: Decimal = Decimal(0)
+    notional: Decimal = Decimal(0)  # what futures call the least notional
 
 
 class _Symbol(Struct, rename="camel"):
@@ -37,10 +39,20 @@ class _Symbol(Struct, rename="camel"):
     base_asset: str
     quote_asset: str
     filters: list[_Filter]
+    contract_type: str = ""  # futures only, as the next
+    margin_asset: str = ""
 
     @property
     def unified(self) -> str:
-        return f"{self.base_asset}/{self.quote_asset}"
+        """The unified symbol; of a contract that is no perpetual, which has none here, the venue's own."""
+        if self.contract_type not in ("", "PERPETUAL"):
+            return self.symbol
+        settled_in = f":{self.margin_asset}" if self.margin_asset else ""
+        return f"{self.base_asset}/{self.quote_asset}{settled_in}"
+
+    @property
+    def is_traded(self) -> bool:
+        return self.status == "TRADING" and self.contract_type in ("", "PERPETUAL")
 
 
 class _Reply(Struct):
@@ -58,8 +70,8 @@ def parse_exchange_info(body: bytes, *, venue: str) -> ExchangeInfo:
     except MALFORMED as error:
         raise BadMessage(f"malformed exchangeInfo: {error}") from None
     return ExchangeInfo(
-        instruments={one.unified: _instrument(one, venue) for one in listed if one.status == "TRADING"},
-        halted={one.unified: one.status for one in listed if one.status != "TRADING"},
+        instruments={one.unified: _instrument(one, venue) for one in listed if one.is_traded},
+        halted={one.unified: one.status for one in listed if not one.is_traded},
     )
 
 
@@ -75,7 +87,7 @@ def _instrument(listed: _Symbol, venue: str) -> Instrument:
         "lot_size": lot.step_size,
         "min_quantity": lot.min_qty,
         "max_quantity": lot.max_qty,
-        "min_notional": notional.min_notional,
+        "min_notional": notional.min_notional or notional.notional,
         "max_notional": notional.max_notional,
     }
     return Instrument(

@@ -1,15 +1,16 @@
 """The instruments of one venue: fetched once, and shared by its collectors and its executor."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 from msgspec import json
 
-from bowstring.core.errors import ConfigError, Rejected
+from bowstring.core.errors import ConfigError, Disconnected, Rejected
 from bowstring.market.instrument import Instrument
-from bowstring.venues.binance.client import RestClient
+from bowstring.net.http import HttpClient
 from bowstring.venues.binance.exchange_info import ExchangeInfo, parse_exchange_info
+from bowstring.venues.binance.markets import Market
 
 BAD_SYMBOL = {"-1121", "-1100"}  # invalid symbol, illegal characters: one of them refuses the whole request
 MAX_NAMED = 100  # symbols named in one request; its URL stays under 2,000 characters
@@ -18,30 +19,40 @@ MAX_NAMED = 100  # symbols named in one request; its URL stays under 2,000 chara
 class Listing:
     """What ``venue`` lists, as far as its users asked for.
 
-    Without a ``client`` nothing is fetched: there are the ``given`` instruments.
+    Each fetch has a client of its own, closed after it. Without ``open_client`` nothing is fetched: there are the
+    ``given`` instruments.
     """
 
-    def __init__(self, venue: str, *, client: RestClient | None = None, given: Iterable[Instrument] = ()) -> None:
+    def __init__(
+        self,
+        venue: str,
+        *,
+        market: Market,
+        open_client: Callable[[], HttpClient] | None = None,
+        given: Iterable[Instrument] = (),
+    ) -> None:
         self._venue = venue
-        self._client = client
+        self._market = market
+        self._open_client = open_client
         self._instruments = {instrument.symbol: instrument for instrument in given}
         self._halted: dict[str, str] = {}
         self._wanted: set[str] = set()
         self._fetching = asyncio.Lock()
 
     def want(self, symbols: Sequence[str]) -> None:
-        """Announce symbols, so that the first fetch brings them too. Raises `ConfigError` for no spot symbol."""
+        """Announce symbols, so that the first fetch brings them too. Raises `ConfigError` for one that is none here."""
         for symbol in symbols:
-            base, _, quote = symbol.partition("/")
-            if not base or not quote or ":" in quote:
-                raise ConfigError(f'{self._venue}: symbol {symbol!r} is no spot symbol such as "BTC/USDT"')
+            try:
+                self._market.venue_symbol(symbol)
+            except ConfigError as error:
+                raise ConfigError(f"{self._venue}: {error}") from None
             self._wanted.add(symbol)
 
     async def instruments(self, symbols: Sequence[str]) -> Sequence[Instrument]:
         """The instruments of these symbols.
 
-        Raises `ConfigError` for a symbol that cannot be traded; `Rejected`, `Disconnected` or `BadMessage` if the
-        venue does not tell.
+        Raises `ConfigError` for a symbol that cannot be traded; `Rejected`, `Disconnected`, `NotSent` or `BadMessage`
+        if the venue does not tell.
         """
         self.want(symbols)
         await self._complete()
@@ -55,11 +66,14 @@ class Listing:
     async def _complete(self) -> None:
         async with self._fetching:  # whoever waits here finds what the first one fetched
             missing = self._wanted - self._instruments.keys()
-            if self._client is not None and (missing or not self._instruments):
-                await self._fetch(self._client, missing)
+            if self._open_client is not None and (missing or not self._instruments):
+                async with self._open_client() as client:
+                    await self._fetch(client, missing)
 
-    async def _fetch(self, client: RestClient, missing: Iterable[str]) -> None:
-        names = [venue_symbol(symbol) for symbol in sorted(missing)]
+    async def _fetch(self, client: HttpClient, missing: Iterable[str]) -> None:
+        if self._market.is_futures:
+            return self._add(await self._read(client, {}))  # it lists everything, whatever is asked
+        names = [self._market.venue_symbol(symbol) for symbol in sorted(missing)]
         if 0 < len(names) <= MAX_NAMED:
             try:
                 return self._add(await self._read(client, {"symbols": json.encode(names).decode()}))
@@ -68,8 +82,13 @@ class Listing:
                     raise
         return self._add(await self._read(client, {"showPermissionSets": "false"}))
 
-    async def _read(self, client: RestClient, params: dict[str, str]) -> ExchangeInfo:
-        return parse_exchange_info(await client.get("/api/v3/exchangeInfo", params=params), venue=self._venue)
+    async def _read(self, client: HttpClient, params: dict[str, str]) -> ExchangeInfo:
+        weight = self._market.exchange_info_weight
+        try:
+            answer = await client.get(self._market.exchange_info, params=params, weight=weight)
+        except Disconnected as error:
+            raise Disconnected(f"{error}; check the network, or give another rest_url") from None
+        return parse_exchange_info(answer.body, venue=self._venue)
 
     def _add(self, info: ExchangeInfo) -> None:
         self._instruments |= info.instruments
@@ -84,8 +103,3 @@ class Listing:
         near = get_close_matches(symbol.upper(), self._instruments, n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise ConfigError(f"{self._venue} lists no {symbol}{hint}")
-
-
-def venue_symbol(symbol: str) -> str:
-    """What the venue probably calls a unified symbol: good for asking, while the answer's assets tell what it is."""
-    return symbol.replace("/", "")

@@ -1,72 +1,74 @@
-"""Binance Spot's market data: one websocket of combined streams, any mix of kinds and symbols."""
+"""Binance's market data as a collector: any mix of kinds and symbols, over as many connections as that takes."""
 
+import asyncio
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from urllib.parse import quote
 
 from bowstring.core.components import Collector, Emit
-from bowstring.core.errors import BadMessage, ConfigError
-from bowstring.market.events import BadData, StreamStale
-from bowstring.net.websocket import WebSocket, connect
-from bowstring.venues.binance.listing import Listing, venue_symbol
-from bowstring.venues.binance.silence import SilenceWatch
-from bowstring.venues.binance.wire import (
-    LIST_SUBSCRIPTIONS,
-    Data,
-    Frame,
-    Ignored,
-    Parser,
-    Reply,
-    ServerShutdown,
-    Stream,
-    stream_of,
-    text_of,
-)
+from bowstring.core.errors import ConfigError
+from bowstring.core.messages import CollectorDown, CollectorUp
+from bowstring.core.supervision import keep_running
+from bowstring.market.book_sync import Counts
+from bowstring.net.recorder import Recorder
+from bowstring.venues.binance.line import Line
+from bowstring.venues.binance.listing import Listing
+from bowstring.venues.binance.markets import Market
+from bowstring.venues.binance.snapshots import Snapshots
+from bowstring.venues.binance.wire import Stream
 
-IDLE_AFTER_S = 10.0  # without any message; then the venue is asked for its subscriptions
-ANSWER_TIMEOUT_S = 5.0
 MAX_STREAMS = 1024  # the venue's limit for one connection
 MAX_URL = 8000  # characters; unicorn-binance-websocket-api measured that the venue takes 8,004
-MAX_KINDS = 64  # of ignored frames that are counted one by one
 
 log = logging.getLogger(__name__)
 
 
 class BinanceStream(Collector):
-    """Publishes what the subscribed streams bring; its run ends by raising when the connection does.
+    """Publishes what the subscribed streams bring.
 
-    ``subscriptions`` gives unified symbols by kind of stream (`wire.KINDS`); ``stale_after_s`` says for which kinds,
-    and after how many seconds without data, a stream's silence is told by `StreamStale`. ``ignored`` counts by kind
-    the frames that were not subscribed or are not known.
+    ``subscriptions`` gives unified symbols by kind of stream (`payloads.KINDS`); ``stale_after_s`` says for which
+    kinds, and after how many seconds without data, a stream's silence is told by `StreamStale`. ``ignored`` counts by
+    kind the frames that were not subscribed or are not known. ``snapshots`` fetches those of books.
+
+    With one connection, its run ends by raising when that does. With several, each is supervised by itself, and told
+    of by its own name: when one breaks, the others go on.
     """
 
     def __init__(
         self,
         venue: str,
         *,
+        market: Market,
         ws_url: str,
         listing: Listing,
         subscriptions: Mapping[str, Sequence[str]],
         stale_after_s: Mapping[str, float],
+        snapshots: Snapshots,
+        max_streams: int = MAX_STREAMS,
         strict: bool = False,
+        recorder: Recorder | None = None,
     ) -> None:
         self.ignored = Counter[str]()
         self._venue = venue
-        self._url = f"{ws_url.rstrip('/')}/stream?streams="
+        self._market = market
+        self._url = ws_url.rstrip("/")
         self._listing = listing
         self._subscriptions = {
             kind: tuple(dict.fromkeys(symbols)) for kind, symbols in subscriptions.items() if symbols
         }
         self._stale_after_s = stale_after_s
-        self.name = _name(venue, self._subscriptions)
+        self._snapshots = snapshots
+        self._max_streams = max_streams
         self._strict = strict
+        self._recorder = recorder
+        self._lines: list[Line] = []
+        self.name = _name(venue, self._subscriptions)
         for symbols in self._subscriptions.values():
             listing.want(symbols)
-        self._check_size()
-        self._check_budgets()
+        self._check()
 
     async def run(self, emit: Emit) -> None:
         """Raises `Disconnected`, and what `Listing.instruments` raises."""
@@ -75,85 +77,83 @@ class BinanceStream(Collector):
             for kind, symbols in self._subscriptions.items()
             for instrument in await self._listing.instruments(symbols)
         ]
-        url = self._url + "/".join(quote(stream.name, safe="@") for stream in streams)
-        with closing(self._silence_watch(streams, emit)) as watch:
-            receive = self._receiver(Parser(streams, strict=self._strict), watch, emit)
-            async with await connect(
-                url,
-                on_message=receive,
-                name=self.name,
-                idle_after_s=IDLE_AFTER_S,
-                probe=_ask_for_subscriptions,
-                probe_timeout_s=ANSWER_TIMEOUT_S,
-            ) as websocket:
-                await websocket.closed()
+        self._lines = [self._line(url, group) for url, group in self._groups(streams)]
+        try:
+            await self._run_lines(emit)
+        finally:
+            await self._snapshots.close()
 
-    def _receiver(self, parser: Parser, watch: SilenceWatch, emit: Emit) -> Callable[[Frame], None]:
-        parse, heard, time = parser.parse, watch.heard, watch.time
+    async def _run_lines(self, emit: Emit) -> None:
+        if len(self._lines) == 1:
+            await self._lines[0].run(emit)
+            return
+        async with asyncio.TaskGroup() as tasks:
+            for number, line in enumerate(self._lines, 1):
+                line.name = f"{self.name} {number}/{len(self._lines)}"
+                tasks.create_task(self._keep(line, emit))
 
-        def receive(frame: Frame) -> None:
-            try:
-                parsed = parse(frame)
-            except BadMessage as error:
-                emit(self._bad_data(frame, error))
-                return
-            if isinstance(parsed, Data):
-                heard[parsed.stream] = time()
-                emit(parsed.event)
-            else:
-                self._note(parsed)
+    def book_counts(self) -> dict[str, Counts]:
+        """What has happened to each book since the last start, by symbol: gaps, stale snapshots and the like."""
+        return {symbol: counts for line in self._lines for symbol, counts in line.book_counts().items()}
 
-        return receive
+    @property
+    def repeated(self) -> int:
+        """How many messages two connections have brought, while one took over from the other."""
+        return sum(line.repeated for line in self._lines)
 
-    def _silence_watch(self, streams: Sequence[Stream], emit: Emit) -> SilenceWatch:
-        symbols = {stream.name: stream.instrument.symbol for stream in streams}
-        budgets_s = {
-            stream.name: self._stale_after_s[stream.kind] for stream in streams if stream.kind in self._stale_after_s
-        }
+    async def _keep(self, line: Line, emit: Emit) -> None:
+        """Keep one of several connections running."""
 
-        def tell(stream: str, silent_s: float) -> None:
-            emit(StreamStale(venue=self._venue, stream=stream, symbol=symbols[stream], silent_s=silent_s))
+        async def run() -> None:
+            await line.run(emit, on_up=lambda: emit(CollectorUp(collector=line.name)))
 
-        return SilenceWatch(budgets_s, on_silence=tell)
+        def down(reason: str, retry_in_s: float) -> None:
+            log.warning("%s: down, %s; again in %.1f s", line.name, reason, retry_in_s)
+            emit(CollectorDown(collector=line.name, reason=reason, retry_in_s=retry_in_s))
 
-    def _bad_data(self, frame: Frame, error: BadMessage) -> BadData:
-        return BadData(
+        await keep_running(run, clock=self.clock, down=down, fatal=(ConfigError,))
+
+    def _line(self, url: str, streams: Sequence[Stream]) -> Line:
+        return Line(
+            self.name,
             venue=self._venue,
-            stream=stream_of(frame) or self.name,
-            reason=str(error),
-            excerpt=text_of(frame[:200]),
+            url=url,
+            streams=streams,
+            stale_after_s=self._stale_after_s,
+            fetch=self._snapshots.fetch,
+            ignored=self.ignored,
+            clock=self.clock,
+            strict=self._strict,
+            recorder=self._recorder,
         )
 
-    def _note(self, parsed: Reply | ServerShutdown | Ignored) -> None:
-        """Log what is no data; the venue's announced end will come as any other end does."""
-        if isinstance(parsed, Ignored):
-            kind = parsed.kind if parsed.kind in self.ignored or len(self.ignored) < MAX_KINDS else "others"
-            self.ignored[kind] += 1
-            if self.ignored[kind] == 1:
-                log.warning("%s: ignoring frames of %r: not subscribed or not known", self.name, kind)
-        elif isinstance(parsed, ServerShutdown):
-            log.warning("%s: the venue announced that it will close this connection", self.name)
-        elif parsed.error:
-            log.warning("%s: the venue refused a request: %s", self.name, parsed.error)
+    def _groups(self, streams: Sequence[Stream]) -> Iterator[tuple[str, list[Stream]]]:
+        """What each connection carries, with its URL."""
 
-    def _check_size(self) -> None:
-        names = [f"{venue_symbol(one)}@{kind}" for kind, symbols in self._subscriptions.items() for one in symbols]
-        if not names:
+        def route(stream: Stream) -> str:
+            return self._market.route(stream.kind)
+
+        for path, routed in groupby(sorted(streams, key=route), key=route):
+            base = f"{self._url}{path}/stream?streams="
+            group: list[Stream] = []
+            url = base
+            for stream in routed:
+                name = quote(stream.name, safe="@")
+                if group and (len(group) >= self._max_streams or len(url) + len(name) >= MAX_URL):
+                    yield url, group
+                    group, url = [], base
+                url += f"/{name}" if group else name
+                group.append(stream)
+            yield url, group
+
+    def _check(self) -> None:
+        if not self._subscriptions:
             raise ConfigError(f"{self._venue}: a collector needs at least one symbol")
-        if len(names) > MAX_STREAMS or len(self._url) + len("/".join(names)) > MAX_URL:
-            raise ConfigError(
-                f"{self._venue}: {len(names)} streams exceed one connection, which takes {MAX_STREAMS} "
-                f"and a URL of {MAX_URL} characters: split them over several collectors"
-            )
-
-    def _check_budgets(self) -> None:
+        if not 0 < self._max_streams <= MAX_STREAMS:
+            raise ConfigError(f"{self._venue}: {self._max_streams} streams on a connection: give 1 to {MAX_STREAMS}")
         for kind, budget_s in self._stale_after_s.items():
             if not 0 < budget_s < math.inf:
                 raise ConfigError(f"{self._venue}: {kind} stale after {budget_s} s: give seconds above 0, or None")
-
-
-def _ask_for_subscriptions(websocket: WebSocket) -> None:
-    websocket.send(LIST_SUBSCRIPTIONS)
 
 
 def _name(venue: str, subscriptions: Mapping[str, Sequence[str]]) -> str:

@@ -1,7 +1,8 @@
-"""Binance Spot as a venue: what a bot's author asks for collectors and an executor."""
+"""Binance Spot and Binance USDⓈ-M futures as venues: what a bot's author asks for collectors and an executor."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Literal, get_args
 
 from msgspec import structs
@@ -10,34 +11,40 @@ from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError
 from bowstring.market.decimals import checked_decimal
 from bowstring.market.instrument import Instrument
+from bowstring.net.budget import WeightBudget
+from bowstring.net.http import HttpClient
+from bowstring.net.recorder import Recorder
 from bowstring.trading.executor import Policy
 from bowstring.trading.paper.executor import PaperExecutor
 from bowstring.trading.paper.gateway import PaperGateway
-from bowstring.venues.binance.client import RestClient
 from bowstring.venues.binance.listing import Listing
-from bowstring.venues.binance.stream import BinanceStream
+from bowstring.venues.binance.markets import FUTURES, SPOT, Market
+from bowstring.venues.binance.payloads import INTERVALS
+from bowstring.venues.binance.snapshots import BinanceClient, Snapshots
+from bowstring.venues.binance.stream import MAX_STREAMS, BinanceStream
 
 Mode = Literal["paper", "local", "testnet", "live"]
 
-# REST and websocket; Binance's documents "Market Data Only URLs", "General API Information" and "SPOT Testnet".
-URLS = {
-    "paper": ("https://data-api.binance.vision", "wss://data-stream.binance.vision"),
-    "testnet": ("https://testnet.binance.vision", "wss://stream.testnet.binance.vision"),
-    "live": ("https://api.binance.com", "wss://stream.binance.com:9443"),
+CANCEL_RESERVE = 600  # of the weight of a minute; a cancel weighs 1
+WORDS = {
+    "bookTicker": "quotes",
+    "trade": "trades",
+    "aggTrade": "agg_trades",
+    "depth@100ms": "books",
+    "markPrice@1s": "mark_prices",
+    "forceOrder": "liquidations",
+    "miniTicker": "daily_stats",
 }
+"""What a kind of stream is called here."""
+
 FEE = Decimal("0.001")  # of an account without discounts, maker and taker
 BALANCES = {"USDT": Decimal(100_000)}
 
 
-class Binance:
-    """Binance Spot.
+class _Venue:
+    """What both markets have in common."""
 
-    ``mode``: ``"paper"`` is live market data and simulated orders. The others give market data only, in this
-    version: ``"testnet"`` and ``"live"`` Binance's own, ``"local"`` that of a server whose URLs you give.
-    ``rest_url`` and ``ws_url`` point any mode at another server, such as `bowstring play`. ``account`` tells
-    several accounts apart: with ``"hedge"`` the venue of all messages is ``binance:hedge``. ``instruments``, when
-    given, are not fetched. ``strict`` has frames with undocumented fields reported as `BadData`: for tests.
-    """
+    _market: Market
 
     def __init__(
         self,
@@ -48,59 +55,56 @@ class Binance:
         ws_url: str | None = None,
         instruments: Iterable[Instrument] | None = None,
         strict: bool = False,
+        recorder: Recorder | None = None,
     ) -> None:
         if mode not in get_args(Mode):
-            raise ConfigError(f"Binance mode {mode!r}: give one of {', '.join(get_args(Mode))}")
-        default_rest_url, default_ws_url = URLS.get(mode, ("", ""))
-        self.name = f"binance:{account}" if account else "binance"
+            raise ConfigError(f"{type(self).__name__} mode {mode!r}: give one of {', '.join(get_args(Mode))}")
+        default_rest_url, default_ws_url = self._market.urls.get(mode, ("", ""))
+        self.name = ":".join(filter(None, (self._market.venue, account)))
         self._mode = mode
         self._strict = strict
+        self._recorder = recorder
         self._ws_url = _checked_url("ws_url", ws_url or default_ws_url, schemes=("ws", "wss"))
-        if instruments is None:
+        self._open_client: Callable[[], HttpClient] | None = None
+        if instruments is None or rest_url:
             url = _checked_url("rest_url", rest_url or default_rest_url, schemes=("http", "https"))
-            self._listing = Listing(self.name, client=RestClient(url))
-        else:
-            self._listing = Listing(self.name, given=[structs.replace(one, venue=self.name) for one in instruments])
+            budget = WeightBudget(self._market.weight_limit, reserve=CANCEL_RESERVE, header="X-MBX-USED-WEIGHT-1M")
+            self._open_client = partial(BinanceClient, url, budget=budget, recorder=recorder)
+        self._listing = Listing(
+            self.name,
+            market=self._market,
+            open_client=self._open_client if instruments is None else None,
+            given=[structs.replace(one, venue=self.name) for one in instruments or ()],
+        )
 
     def quotes(self, *symbols: str, stale_after_s: float | None = 30.0) -> BinanceStream:
         """`Quote` on every change of the best bid or ask; `StreamStale` after ``stale_after_s`` without one."""
-        return self.stream(quotes=symbols, quotes_stale_after_s=stale_after_s)
+        return self._subscribe({"bookTicker": symbols}, {"bookTicker": stale_after_s})
 
-    def trades(self, *symbols: str, aggregate: bool = False, stale_after_s: float | None = None) -> BinanceStream:
-        """Every public `Trade`; with ``aggregate``, what one taker order traded at one price is one."""
-        return self.stream(
-            trades=() if aggregate else symbols,
-            agg_trades=symbols if aggregate else (),
-            trades_stale_after_s=stale_after_s,
-        )
+    def books(self, *symbols: str, levels: int = 1000, stale_after_s: float | None = 30.0) -> BinanceStream:
+        """`BookChanged` with the live `OrderBook`, every 100 ms at most; `BookLost` when one cannot be trusted.
 
-    def stream(
-        self,
-        *,
-        quotes: Sequence[str] = (),
-        trades: Sequence[str] = (),
-        agg_trades: Sequence[str] = (),
-        quotes_stale_after_s: float | None = 30.0,
-        trades_stale_after_s: float | None = None,
-    ) -> BinanceStream:
-        """Several kinds on one connection."""
-        for kind, symbols in {"quotes": quotes, "trades": trades, "agg_trades": agg_trades}.items():
-            _check_symbols(symbols, f"{self.name} {kind}")
-        if both := set(trades) & set(agg_trades):
-            raise ConfigError(f"{self.name}: trades and agg_trades would each tell every trade of {', '.join(both)}")
-        budgets_s = {
-            "bookTicker": quotes_stale_after_s,
-            "trade": trades_stale_after_s,
-            "aggTrade": trades_stale_after_s,
-        }
-        return BinanceStream(
-            self.name,
-            ws_url=self._ws_url,
-            listing=self._listing,
-            subscriptions={"bookTicker": quotes, "trade": trades, "aggTrade": agg_trades},
-            stale_after_s={kind: budget_s for kind, budget_s in budgets_s.items() if budget_s is not None},
-            strict=self._strict,
-        )
+        A snapshot of ``levels`` a side, or more, is fetched for each; what lies beyond may be missing from the book.
+        The more levels, the longer it takes until many books are there: the venue limits the weight of requests by the
+        minute.
+        """
+        return self._subscribe({"depth@100ms": symbols}, {"depth@100ms": stale_after_s}, book_levels=levels)
+
+    def depth(self, *symbols: str, levels: Literal[5, 10, 20] = 20) -> BinanceStream:
+        """`Depth`: the best levels, whole in each message, every 100 ms."""
+        if levels not in (5, 10, 20):
+            raise ConfigError(f"{self.name}: depth of {levels} levels: give 5, 10 or 20, or use books()")
+        return self._subscribe({f"depth{levels}@100ms": symbols}, {})
+
+    def candles(self, *symbols: str, interval: str = "1m") -> BinanceStream:
+        """`Candle` as it changes, every second or two, and when it is closed."""
+        if interval not in INTERVALS:
+            raise ConfigError(f"{self.name}: interval {interval!r}: give one of {', '.join(INTERVALS)}")
+        return self._subscribe({f"kline_{interval}": symbols}, {})
+
+    def daily_stats(self, *symbols: str) -> BinanceStream:
+        """`DailyStats` of the last 24 hours, once a second when it changes."""
+        return self._subscribe({"miniTicker": symbols}, {})
 
     def executor(
         self,
@@ -117,9 +121,10 @@ class Binance:
         Fees are shares of what is received. An order arrives ``latency_s`` after it was sent. Raises `ConfigError`
         unless the mode is ``"paper"``.
         """
-        if self._mode != "paper":
+        if self._mode != "paper" or self._market.is_futures:
             raise ConfigError(
-                f'Binance("{self._mode}") gives market data; in this version only "paper" executes orders'
+                f'{type(self).__name__}("{self._mode}") gives market data; in this version only "paper" of Binance '
+                "Spot executes orders"
             )
         for currency, amount in balances.items():
             checked_decimal(amount, f"{self.name} balance of {currency}")
@@ -133,6 +138,132 @@ class Binance:
             taker_fee=checked_decimal(taker_fee, f"{self.name} taker_fee"),
         )
         return PaperExecutor(gateway, on_stop=on_stop, on_halt=on_halt)
+
+    def _subscribe(
+        self,
+        subscriptions: Mapping[str, Sequence[str]],
+        stale_after_s: Mapping[str, float | None],
+        *,
+        book_levels: int = 1000,
+        max_streams: int = MAX_STREAMS,
+    ) -> BinanceStream:
+        for kind, symbols in subscriptions.items():
+            _check_symbols(symbols, f"{self.name} {WORDS.get(kind, kind)}")
+        if both := set(subscriptions.get("trade", ())) & set(subscriptions.get("aggTrade", ())):
+            raise ConfigError(
+                f"{self.name}: trades and agg_trades would each tell every trade of {', '.join(sorted(both))}"
+            )
+        return BinanceStream(
+            self.name,
+            market=self._market,
+            ws_url=self._ws_url,
+            listing=self._listing,
+            subscriptions=subscriptions,
+            stale_after_s={kind: budget_s for kind, budget_s in stale_after_s.items() if budget_s is not None},
+            snapshots=Snapshots(self._open_client, market=self._market, levels=book_levels),
+            max_streams=max_streams,
+            strict=self._strict,
+            recorder=self._recorder,
+        )
+
+
+class Binance(_Venue):
+    """Binance Spot.
+
+    ``mode``: ``"paper"`` is live market data and simulated orders. The others give market data only, in this
+    version: ``"testnet"`` and ``"live"`` Binance's own, ``"local"`` that of a server whose URLs you give.
+    ``rest_url`` and ``ws_url`` point any mode at another server, such as `bowstring play`. ``account`` tells
+    several accounts apart: with ``"hedge"`` the venue of all messages is ``binance:hedge``. ``instruments``, when
+    given, are not fetched. ``strict`` has frames with undocumented fields reported as `BadData`: for tests.
+    """
+
+    _market = SPOT
+
+    def trades(self, *symbols: str, aggregate: bool = False, stale_after_s: float | None = None) -> BinanceStream:
+        """Every public `Trade`; with ``aggregate``, what one taker order traded at one price is one."""
+        kind = "aggTrade" if aggregate else "trade"
+        return self._subscribe({kind: symbols}, {kind: stale_after_s})
+
+    def stream(
+        self,
+        *,
+        quotes: Sequence[str] = (),
+        trades: Sequence[str] = (),
+        agg_trades: Sequence[str] = (),
+        books: Sequence[str] = (),
+        quotes_stale_after_s: float | None = 30.0,
+        trades_stale_after_s: float | None = None,
+        books_stale_after_s: float | None = 30.0,
+        book_levels: int = 1000,
+        max_streams: int = MAX_STREAMS,
+    ) -> BinanceStream:
+        """Several kinds in one collector, on as few connections as ``max_streams`` on each allow."""
+        return self._subscribe(
+            {"bookTicker": quotes, "trade": trades, "aggTrade": agg_trades, "depth@100ms": books},
+            {
+                "bookTicker": quotes_stale_after_s,
+                "trade": trades_stale_after_s,
+                "aggTrade": trades_stale_after_s,
+                "depth@100ms": books_stale_after_s,
+            },
+            book_levels=book_levels,
+            max_streams=max_streams,
+        )
+
+
+class BinanceFutures(_Venue):
+    """Binance USDⓈ-M perpetuals, ``BTC/USDT:USDT``: market data only, in this version. Settings as of `Binance`.
+
+    The venue of all messages is ``binance_futures``.
+    """
+
+    _market = FUTURES
+
+    def trades(self, *symbols: str, stale_after_s: float | None = None) -> BinanceStream:
+        """Every public `Trade`; what takers of one side traded at one price within 100 ms is one."""
+        return self._subscribe({"aggTrade": symbols}, {"aggTrade": stale_after_s})
+
+    def mark_prices(self, *symbols: str, stale_after_s: float | None = 15.0) -> BinanceStream:
+        """`MarkPrice` with the funding rate, once a second."""
+        return self._subscribe({"markPrice@1s": symbols}, {"markPrice@1s": stale_after_s})
+
+    def stream(
+        self,
+        *,
+        quotes: Sequence[str] = (),
+        trades: Sequence[str] = (),
+        books: Sequence[str] = (),
+        mark_prices: Sequence[str] = (),
+        liquidations: Sequence[str] = (),
+        quotes_stale_after_s: float | None = 30.0,
+        trades_stale_after_s: float | None = None,
+        books_stale_after_s: float | None = 30.0,
+        mark_prices_stale_after_s: float | None = 15.0,
+        book_levels: int = 1000,
+        max_streams: int = MAX_STREAMS,
+    ) -> BinanceStream:
+        """Several kinds in one collector. What the venue serves at two addresses takes two connections."""
+        return self._subscribe(
+            {
+                "bookTicker": quotes,
+                "aggTrade": trades,
+                "depth@100ms": books,
+                "markPrice@1s": mark_prices,
+                "forceOrder": liquidations,
+            },
+            {
+                "bookTicker": quotes_stale_after_s,
+                "aggTrade": trades_stale_after_s,
+                "depth@100ms": books_stale_after_s,
+                "markPrice@1s": mark_prices_stale_after_s,
+            },
+            book_levels=book_levels,
+            max_streams=max_streams,
+        )
+
+    def liquidations(self, *symbols: str) -> BinanceStream:
+        """`Liquidation`: of each symbol the latest within a second, so not every one."""
+        return self._subscribe({"forceOrder": symbols}, {})
 
 
 def _check_symbols(symbols: object, where: str) -> None:

@@ -1,0 +1,282 @@
+"""One line to Binance: the streams that share a connection, and the connections that follow one another on it.
+
+The venue ends every connection after 24 hours. Before that a new one is made, and the old one is closed when nothing
+can be missing: see `handover`.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from typing import cast
+
+from bowstring.core.clock import Clock
+from bowstring.core.components import Emit
+from bowstring.core.errors import BadMessage, Disconnected
+from bowstring.core.supervision import cause_of
+from bowstring.market.book_sync import Counts, Diff, Snapshot
+from bowstring.market.events import BadData, MarketEvent, StreamStale
+from bowstring.market.instrument import Instrument
+from bowstring.net.recorder import Recorder
+from bowstring.net.websocket import WebSocket, connect
+from bowstring.venues.binance.books import Books
+from bowstring.venues.binance.handover import Handover
+from bowstring.venues.binance.payloads import Frame
+from bowstring.venues.binance.silence import SilenceWatch
+from bowstring.venues.binance.wire import (
+    LIST_SUBSCRIPTIONS,
+    Data,
+    Ignored,
+    Parser,
+    Reply,
+    ServerShutdown,
+    Stream,
+    stream_of,
+    text_of,
+)
+
+IDLE_AFTER_S = 10.0  # without any message; then the venue is asked for its subscriptions
+ANSWER_TIMEOUT_S = 5.0
+ROTATE_AFTER_S = 23 * 3600.0  # the venue ends a connection after 24 h
+ROTATE_AGAIN_S = 60.0  # when the new connection could not be made
+OVERLAP_S = 30.0  # so long at most two connections are kept
+SETTLE_S = 5.0  # so far at most the old one was ahead
+MAX_KINDS = 64  # of ignored frames that are counted one by one
+
+Receive = Callable[[Frame], None]
+
+log = logging.getLogger(__name__)
+
+
+class Line:
+    """Publishes what some streams bring, at one URL. It may be run again when a run has ended."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        venue: str,
+        url: str,
+        streams: Sequence[Stream],
+        stale_after_s: Mapping[str, float],
+        fetch: Callable[[Instrument], Awaitable[Snapshot]],
+        ignored: Counter[str],
+        clock: Clock,
+        strict: bool,
+        recorder: Recorder | None,
+    ) -> None:
+        self.name = name
+        self.repeated = 0
+        self._venue = venue
+        self._url = url
+        self._streams = {stream.name: stream for stream in streams}
+        self._stale_after_s = stale_after_s
+        self._fetch = fetch
+        self._ignored = ignored
+        self._clock = clock
+        self._parser = Parser(streams, is_strict=strict)
+        self._recorder = recorder
+        self._books: Books | None = None
+        self._rotate_after_s = ROTATE_AFTER_S
+        self._rotation: asyncio.Timeout | None = None  # while it is waited for
+
+    async def run(self, emit: Emit, *, on_up: Callable[[], None] = lambda: None) -> None:
+        """Connect, and stay so until the venue or the network ends it. Raises `Disconnected` then."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                with closing(self._silence_watch(emit)) as watch:
+                    await self._run(emit, watch, on_up, tasks)
+        except BaseExceptionGroup as errors:
+            raise cause_of(errors) from None
+
+    def book_counts(self) -> dict[str, Counts]:
+        """What has happened to each book in this run, by symbol."""
+        return {} if self._books is None else self._books.counts()
+
+    async def _run(self, emit: Emit, watch: SilenceWatch, on_up: Callable[[], None], tasks: asyncio.TaskGroup) -> None:
+        depths = {name: s.instrument for name, s in self._streams.items() if s.kind in ("depth", "depth@100ms")}
+        self._books = Books(depths, fetch=self._fetch, emit=emit, clock=self._clock, tasks=tasks)
+        handover = Handover()
+        self._rotate_after_s = ROTATE_AFTER_S
+        publish = _publisher(emit, watch, self._books)
+        websocket = await self._connect(self._receiver(emit, publish, handover))
+        on_up()
+        self._books.begin()
+        try:
+            while True:
+                await self._wait_for_rotation(websocket)
+                websocket = await self._replace(websocket, partial(self._receiver, emit, publish), publish, handover)
+        except Disconnected as error:
+            self._books.lose_all(str(error))
+            raise
+        finally:
+            self._books.close()
+            self.repeated += handover.repeated
+            await websocket.close()
+
+    async def _connect(self, receive: Callable[[Frame], None]) -> WebSocket:
+        return await connect(
+            self._url,
+            on_message=receive if self._recorder is None else _recorded(self._recorder, self._url, receive),
+            name=self.name,
+            idle_after_s=IDLE_AFTER_S,
+            probe=_ask_for_subscriptions,
+            probe_timeout_s=ANSWER_TIMEOUT_S,
+        )
+
+    async def _wait_for_rotation(self, websocket: WebSocket) -> None:
+        """Wait until it is time for a new connection. Raises `Disconnected` when this one ends before."""
+        try:
+            async with asyncio.timeout(self._rotate_after_s) as self._rotation:
+                await websocket.closed()
+        except TimeoutError:
+            return
+        finally:
+            self._rotation = None
+        raise Disconnected(f"{self._url}: closed from here")
+
+    async def _replace(
+        self,
+        old: WebSocket,
+        receiver: Callable[[Handover], Receive],
+        publish: Callable[[Data], None],
+        handover: Handover,
+    ) -> WebSocket:
+        """A new connection, with the old one closed when that has nothing more to bring.
+
+        When there is none, the old one. Raises `Disconnected` when the old one ends before that: something may be
+        missing.
+        """
+        caught_up = asyncio.Event()
+        handover.begin(caught_up.set)
+        self._rotate_after_s = ROTATE_AFTER_S
+        try:
+            new = await self._connect(receiver(handover))
+        except Disconnected as error:
+            log.warning("%s: no new connection before the old one ends, %s", self.name, error)
+            self._rotate_after_s = ROTATE_AGAIN_S
+            handover.end()
+            return old
+        try:
+            await _overlap(old, caught_up)
+            await old.close()
+            for data in handover.old_closed():
+                publish(data)
+            await _settle(new)
+        except BaseException:
+            await new.close()
+            raise
+        handover.end()
+        log.info("%s: went over to a new connection", self.name)
+        return new
+
+    def _receiver(self, emit: Emit, publish: Callable[[Data], None], handover: Handover) -> Receive:
+        """What takes the frames of the newest connection."""
+        number = handover.newest
+        parse, last = self._parser.parse, handover.last
+
+        def receive(frame: Frame) -> None:
+            try:
+                parsed = parse(frame)
+            except BadMessage as error:
+                emit(self._bad_data(frame, error))
+                return
+            if not isinstance(parsed, Data):
+                self._note(parsed)
+                return
+            if not handover.is_under_way:
+                last[parsed.stream] = parsed
+                publish(parsed)
+                return
+            for data in handover.news(parsed, is_new=number == handover.newest):
+                publish(data)
+
+        return receive
+
+    def _silence_watch(self, emit: Emit) -> SilenceWatch:
+        budgets_s = {
+            name: self._stale_after_s[stream.kind]
+            for name, stream in self._streams.items()
+            if stream.kind in self._stale_after_s
+        }
+
+        def tell(stream: str, silent_s: float) -> None:
+            symbol = self._streams[stream].instrument.symbol
+            emit(StreamStale(venue=self._venue, stream=stream, symbol=symbol, silent_s=silent_s))
+
+        return SilenceWatch(budgets_s, on_silence=tell)
+
+    def _bad_data(self, frame: Frame, error: BadMessage) -> BadData:
+        return BadData(
+            venue=self._venue,
+            stream=stream_of(frame) or self.name,
+            reason=str(error),
+            excerpt=text_of(frame[:200]),
+        )
+
+    def _note(self, parsed: Reply | ServerShutdown | Ignored) -> None:
+        """Take note of what is no data."""
+        if isinstance(parsed, Ignored):
+            kind = parsed.kind if parsed.kind in self._ignored or len(self._ignored) < MAX_KINDS else "others"
+            self._ignored[kind] += 1
+            if self._ignored[kind] == 1:
+                log.warning("%s: ignoring frames of %r: not subscribed or not known", self.name, kind)
+        elif isinstance(parsed, ServerShutdown):
+            log.warning("%s: the venue announced that it will close this connection", self.name)
+            self._rotate_after_s = 0.0
+            if self._rotation is not None and not self._rotation.expired():
+                self._rotation.reschedule(asyncio.get_running_loop().time())
+        elif parsed.error:
+            log.warning("%s: the venue refused a request: %s", self.name, parsed.error)
+
+
+def _publisher(emit: Emit, watch: SilenceWatch, books: Books) -> Callable[[Data], None]:
+    """What publishes data."""
+    heard, time = watch.heard, watch.time
+
+    def publish(data: Data) -> None:
+        event = data.event
+        heard[data.stream] = time()
+        if type(event) is Diff:  # isinstance takes four times as long to say no
+            books.take(data.stream, event)
+        else:
+            emit(cast("MarketEvent", event))
+
+    return publish
+
+
+def _recorded(recorder: Recorder, url: str, receive: Callable[[Frame], None]) -> Callable[[Frame], None]:
+    connection = recorder.opened(url)
+
+    def record(frame: Frame) -> None:
+        recorder.received(connection, frame)
+        receive(frame)
+
+    return record
+
+
+async def _overlap(old: WebSocket, caught_up: asyncio.Event) -> None:
+    """Wait until the old connection has nothing more to bring. Raises `Disconnected` when it ends before."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            ended = tasks.create_task(old.closed())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OVERLAP_S):
+                    await caught_up.wait()
+            ended.cancel()
+    except BaseExceptionGroup as errors:
+        raise cause_of(errors) from None
+
+
+async def _settle(new: WebSocket) -> None:
+    """Wait until the new connection has brought all that the old one has. Raises `Disconnected` when it ends before."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_S):
+            await new.closed()
+
+
+def _ask_for_subscriptions(websocket: WebSocket) -> None:
+    websocket.send(LIST_SUBSCRIPTIONS)
