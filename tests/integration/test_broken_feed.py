@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 import bowstring as bs
-from bowstring.venues.binance import Binance, stream
+from bowstring.venues.binance import Binance, line
 from tests.integration.processes import playing
 
 FEED = ("--generate", "BTCUSDT", "--rate", "200")
@@ -134,8 +134,8 @@ async def test_a_killed_feed_is_told_and_found_again_at_the_same_address() -> No
 
 
 async def test_a_stalled_feed_with_an_open_socket_is_stale_then_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "IDLE_AFTER_S", 0.5)
-    monkeypatch.setattr(stream, "ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(line, "IDLE_AFTER_S", 0.5)
+    monkeypatch.setattr(line, "ANSWER_TIMEOUT_S", 0.5)
     buyer, straggler = Buyer(), Straggler()
     with playing(*FEED) as (process, rest_url, ws_url):
 

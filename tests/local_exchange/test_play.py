@@ -118,6 +118,19 @@ async def test_the_address_tells_the_streams_and_their_form(
         assert await client.receive(path, count=len(expected)) == expected
 
 
+@pytest.mark.parametrize("root", ["/public", "/market"])
+async def test_futures_are_served_at_their_two_paths_too_and_spot_is_not(root: str) -> None:
+    async with playing(recording(FRAMES, futures=True)) as (_, client):
+        for path, is_combined in ((f"{root}/stream?streams=a@trade", True), (f"{root}/ws/a@trade", False)):
+            assert await client.receive(path, count=3) == texts("a@trade", combined=is_combined)
+        async with client.connect(f"{root}/ws") as socket:
+            await subscribe(socket, "a@trade")
+            assert await socket.receive_str() == '{"result":null,"id":1}'
+        assert (await client.get("/fapi/v1/exchangeInfo"))[0] == 200
+    async with playing(recording(FRAMES)) as (_, client):
+        assert (await client.get(f"{root}/stream?streams=a@trade"))[0] == 404
+
+
 @pytest.mark.parametrize("speed", [math.inf, INSTANTLY])
 @pytest.mark.parametrize(("path", "combined"), [("/stream", True), ("/ws", False), ("/ws/", False), ("/ws/0", False)])
 async def test_an_empty_connection_subscribes_and_is_answered_before_data(

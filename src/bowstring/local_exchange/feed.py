@@ -1,8 +1,9 @@
-"""A believable Binance Spot feed out of a seed: quotes, trades and aggregate trades of several symbols, without end.
+"""A believable Binance feed out of a seed: quotes, trades and aggregate trades of several symbols, without end.
 
 Each symbol has a mid price on a random walk whose volatility clusters, a spread of one tick or some, displayed sizes
 that are refilled, and takers that hit the touch: a trade prints at the current best price, takes no more than is
 displayed there, and the next quote shows what is left, or the next level when nothing is. Traffic comes in bursts.
+As a feed of USDⓈ-M futures it also has mark prices, once a second of each symbol, and now and then a forced order.
 
 The same seed gives the same bytes, but for the times, which begin at ``start_ns``.
 """
@@ -14,7 +15,7 @@ from itertools import takewhile
 from random import Random
 from time import time_ns
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from bowstring.core.errors import ConfigError
 from bowstring.local_exchange.recording import RecordedFrame, Recording
@@ -22,6 +23,8 @@ from bowstring.market.instrument import Instrument
 
 START_NS = 1_700_000_000_000_000_000
 _UNIT = 10**8  # Binance sends 8 decimals: prices and quantities are ints of 1e-8 in here
+_FORCED = 0.1  # of the takers, in futures
+_MARK_NS = 10**9
 _TRADES = 0.25  # of a symbol's changes; the rest are quotes
 _BURST, _CALM = 0.1, 1.6  # how far apart frames come, against the mean: 40 % come in bursts
 
@@ -63,7 +66,13 @@ MARKETS = {
 
 
 def generate(
-    symbols: Sequence[str], *, seed: int, rate_hz: float, seconds: float | None = None, start_ns: int = START_NS
+    symbols: Sequence[str],
+    *,
+    seed: int,
+    rate_hz: float,
+    seconds: float | None = None,
+    start_ns: int = START_NS,
+    futures: bool = False,
 ) -> Iterator[RecordedFrame]:
     """Frames at ``rate_hz`` on average over all ``symbols`` (keys of `MARKETS`), lazily; endless without ``seconds``.
 
@@ -72,7 +81,8 @@ def generate(
     if not 0 < rate_hz < math.inf:
         raise ConfigError(f"rate {rate_hz} is no positive number of frames a second")
     random = Random(seed)
-    books = [_Book(_known(symbol), random=random) for symbol in dict.fromkeys(symbols)]
+    kind = _FuturesBook if futures else _Book
+    books = [kind(_known(symbol), random=random) for symbol in dict.fromkeys(symbols)]
     frames = _frames(books, random=random, rate_hz=rate_hz, start_ns=start_ns)
     if seconds is None:
         return frames
@@ -80,12 +90,16 @@ def generate(
     return takewhile(lambda frame: frame.time_ns < end_ns, frames)
 
 
-def live(symbols: Sequence[str], *, seed: int, rate_hz: float) -> Recording:
+def live(symbols: Sequence[str], *, seed: int, rate_hz: float, futures: bool = False) -> Recording:
     """An endless feed whose times are those of now when a pass over it begins. Raises as `generate` does."""
     generate(symbols, seed=seed, rate_hz=rate_hz)  # what is wrong is told now, not when somebody subscribes
+    listed = [_known(symbol).instrument for symbol in dict.fromkeys(symbols)]
     return Recording(
-        frames=lambda: generate(symbols, seed=seed, rate_hz=rate_hz, start_ns=time_ns()),
-        instruments=tuple(_known(symbol).instrument for symbol in dict.fromkeys(symbols)),
+        frames=lambda: generate(symbols, seed=seed, rate_hz=rate_hz, start_ns=time_ns(), futures=futures),
+        instruments=tuple(
+            structs.replace(one, symbol=f"{one.symbol}:{one.quote}") if futures else one for one in listed
+        ),
+        futures=futures,
     )
 
 
@@ -101,7 +115,7 @@ def _frames(books: Sequence["_Book"], *, random: Random, rate_hz: float, start_n
         yield book.quote(time)
     while True:
         book = random.choice(books)
-        frames = book.trade(time) if random.random() < _TRADES else [book.move(time)]
+        frames = book.trade(time) if random.random() < _TRADES else book.move(time)
         yield from frames
         bursting ^= random.random() < (0.03 if bursting else 0.02)
         mean_s = len(frames) * (_BURST if bursting else _CALM) / rate_hz
@@ -123,7 +137,7 @@ class _Book:
         self._bid = self._ask = self._bid_size = self._ask_size = 0
         self._settle()
 
-    def move(self, time: int) -> RecordedFrame:
+    def move(self, time: int) -> list[RecordedFrame]:
         """Makers change their minds: about half of the changes move the price, the others only the size."""
         if self._random.random() < 0.5:
             self._heat = 0.98 * self._heat + self._random.gauss(0, 0.2)
@@ -134,7 +148,7 @@ class _Book:
             self._bid_size = self._size()
         else:
             self._ask_size = self._size()
-        return self.quote(time)
+        return [self.quote(time)]
 
     def trade(self, time: int) -> list[RecordedFrame]:
         """A taker hits the touch, the thinner side more often; returns its trades, their sum, and the new quote."""
@@ -200,6 +214,42 @@ class _Book:
         stream = f"{self._stream}@{kind}"
         combined = f'{{"stream":"{stream}","data":{payload}}}'
         return RecordedFrame(time_ns=time, stream=stream, combined=combined.encode(), payload=payload.encode())
+
+
+class _FuturesBook(_Book):
+    """One perpetual: besides, mark prices and forced orders. A mark price is near the mid, funding near 0.01 %."""
+
+    _marked_ns = 0
+
+    def move(self, time: int) -> list[RecordedFrame]:
+        frames = super().move(time)
+        if time - self._marked_ns >= _MARK_NS:
+            self._marked_ns = time
+            frames.append(self._mark(time))
+        return frames
+
+    def trade(self, time: int) -> list[RecordedFrame]:
+        side, price = ("SELL", self._bid) if self._random.random() < 0.5 else ("BUY", self._ask)
+        frames = super().trade(time)
+        if self._random.random() < _FORCED:
+            frames.append(self._force(time, side=side, price=price, lots=self._size()))
+        return frames
+
+    def _mark(self, time: int) -> RecordedFrame:
+        ms = time // 1_000_000
+        price = _number(round(self._mid) * self._tick)
+        head = f'"e":"markPriceUpdate","E":{ms},"s":"{self._symbol}"'
+        rate = f'"r":"0.{self._random.randrange(5000, 15000):08}","T":{(ms // 28_800_000 + 1) * 28_800_000}'
+        return self._frame(time, "markPrice@1s", f'{{{head},"p":"{price}","i":"{price}","P":"{price}",{rate}}}')
+
+    def _force(self, time: int, *, side: str, price: int, lots: int) -> RecordedFrame:
+        ms = time // 1_000_000
+        at, filled = _number(price * self._tick), _number(lots * self._lot)
+        order = (
+            f'"s":"{self._symbol}","S":"{side}","o":"LIMIT","f":"IOC","q":"{filled}","p":"{at}","ap":"{at}",'
+            f'"X":"FILLED","l":"{filled}","z":"{filled}","T":{ms}'
+        )
+        return self._frame(time, "forceOrder", f'{{"e":"forceOrder","E":{ms},"o":{{{order}}}}}')
 
 
 def _number(units: int) -> str:

@@ -82,9 +82,10 @@ class PlayServer:
 
     def _routes(self) -> web.Application:
         app = web.Application()
-        app.router.add_get("/ws", self._raw)
-        app.router.add_get("/ws/{streams:.*}", self._raw)
-        app.router.add_get("/stream", self._combined)
+        for root in ("", "/public", "/market") if self._recording.futures else ("",):
+            app.router.add_get(f"{root}/ws", self._raw)
+            app.router.add_get(f"{root}/ws/{{streams:.*}}", self._raw)
+            app.router.add_get(f"{root}/stream", self._combined)
         app.router.add_get("/{path:.*}", self._answer)
         return app
 
