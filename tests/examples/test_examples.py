@@ -12,10 +12,12 @@ import pytest
 
 import bowstring as bs
 from bowstring.core.messages import ActionDone
-from bowstring.market.events import Liquidation
+from bowstring.executors.notify import Notify
+from bowstring.market.events import BadData, Liquidation
 from bowstring.testing import instrument, order_update, quote, react
 from bowstring.trading.messages import FINAL
-from examples import bidder, market_maker, two_feeds
+from examples import bidder, market_maker, price_alert, two_feeds
+from tests.examples.prices import serving
 from tests.whole_bot import DEADLINE_S, Witness, run_until
 
 FOLDER = Path(bidder.__file__).parent
@@ -121,6 +123,29 @@ def test_the_two_feed_bot_buys_into_liquidations_within_the_limit_and_tells(
             assert position + message.quantity <= limit
             cause = witness.cause(message)
             assert isinstance(cause, Liquidation)
-            assert cause.quantity > 1
+            assert (cause.side, cause.symbol) == ("sell", two_feeds.PERPETUAL)
     assert capsys.readouterr().out.splitlines() == [note.text for note in witness.of(two_feeds.Notify)]
     assert {"the limit is 0", f"the position is {position}"} <= {note.text for note in witness.of(two_feeds.Notify)}
+
+
+def test_the_price_alert_notifies_when_the_price_has_moved_and_when_the_feed_is_down(
+    run_example: RunUntil, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(["100", "100.99", "NaN", "101.00", None, "100", "99.99"]) as server:
+        monkeypatch.setenv("PRICE_URL", f"http://{server.address}/price?symbol=BTCUSDT")
+        monkeypatch.setenv("PRICE_EVERY_S", "0.001")
+        monkeypatch.setenv("NOTIFY_URLS", f"json://{server.address}/s3cr3t")
+
+        witness = run_example(lambda seen: len(seen.of(Notify)) == 4, price_alert.main)
+
+    expected = [
+        "BTCUSDT is at 100",
+        "BTCUSDT is at 101.00, +1.00%",
+        f"no prices: GET http://{server.address}/price: HTTP 500: no reason given",
+        "BTCUSDT is at 99.99, -1.00%",
+    ]
+    assert [note.text for note in witness.of(Notify)] == expected
+    assert [post["message"] for post in server.posted] == expected
+    assert [post["type"] for post in server.posted] == ["info", "info", "warning", "info"]
+    assert capsys.readouterr().out.splitlines() == expected
+    assert [bad.reason for bad in witness.of(BadData)] == ["a price of NaN"]

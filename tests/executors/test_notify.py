@@ -1,0 +1,371 @@
+"""The notifier on services that a test scripts, in simulated time, and on apprise's own, on loopback."""
+
+import asyncio
+import gc
+import json
+import logging
+import math
+import os
+import signal
+import sys
+import time
+import traceback
+from asyncio.subprocess import Process
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bowstring.core.components import Emit, Executor, on
+from bowstring.core.engine import Engine
+from bowstring.core.errors import ConfigError, Disconnected, NotSent
+from bowstring.core.messages import Action
+from bowstring.executors.notify import Notifier, Notify
+from bowstring.executors.notify_child import Level
+from bowstring.executors.notify_process import NotifyProcess
+from tests.core.lifecycle import Course, Feed, forever, live, now_s, stop_after
+from tests.executors.bot import Ask, Asker, bot_with
+from tests.net.http_server import HANG_UP, SILENCE, HttpServer, answer
+
+TOKEN = "s3cr3t-t0ken"
+
+
+class Scripted:
+    """Services that take ``takes_s``, and of whose deliveries the first fail: ``failures`` gives how many, for each."""
+
+    def __init__(self, *failures: float, takes_s: float = 0.0) -> None:
+        self.delivered: list[tuple[float, int, str]] = []
+        self.tried: list[tuple[float, int]] = []
+        self.closed = False
+        self._failures = list(failures)
+        self._takes_s = takes_s
+
+    async def start(self) -> Sequence[str]:
+        return [f"service {number}" for number in range(len(self._failures))]
+
+    async def deliver(self, service: int, *, text: str, title: str, level: Level) -> None:
+        if self.closed:
+            raise NotSent("closed")
+        self.tried.append((now_s(), service))
+        await asyncio.sleep(self._takes_s)
+        self._failures[service] -= 1
+        if self._failures[service] >= 0:
+            raise Disconnected("down")
+        self.delivered.append((now_s(), service, text))
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def texts(self) -> list[str]:
+        return [text for _, _, text in self.delivered]
+
+
+def asking(*moments: tuple[float, Sequence[Notify]]) -> Feed:
+    """Have the strategy return these notifications, at these times."""
+
+    async def tell(emit: Emit) -> None:
+        for at_s, notifications in moments:
+            await asyncio.sleep(at_s - now_s())
+            emit(Ask(list(notifications)))
+        await forever()
+
+    return Feed(tell)
+
+
+def notes(count: int, *, first: int = 0) -> list[Notify]:
+    return [Notify(text=f"note {number}") for number in range(first, first + count)]
+
+
+def run_bot(notifier: Notifier, *moments: tuple[float, Sequence[Notify]], course: Course | None = None) -> Asker:
+    asker = Asker()
+    live(asking(*moments), asker, notifier, course=course or stop_after(10_000))
+    return asker
+
+
+def test_notifications_are_sent_to_all_services_one_at_a_time_in_their_order() -> None:
+    services = Scripted(0, 0, takes_s=1)
+
+    asker = run_bot(Notifier(services=services), (0, notes(2)))
+
+    assert services.delivered == [(1, 0, "note 0"), (2, 1, "note 0"), (3, 0, "note 1"), (4, 1, "note 1")]
+    assert asker.endings() == ["ActionDone", "ActionDone"]
+
+
+def test_a_service_is_asked_no_more_often_than_it_may_be() -> None:
+    services = Scripted(0)
+
+    run_bot(Notifier(services=services, per_minute=3), (0, notes(4)), (65, notes(4, first=4)))
+
+    at_s = [moment for moment, _, _ in services.delivered]
+    assert at_s == [0, 0, 0, 60, 65, 65, 120, 125]
+    assert all(later - earlier >= 60 for earlier, later in zip(at_s, at_s[3:], strict=False))
+
+
+def test_what_fails_is_tried_again_after_growing_pauses_where_it_failed() -> None:
+    services = Scripted(0, 2)
+
+    asker = run_bot(Notifier(services=services, backoff_s=10), (0, notes(1)))
+
+    assert [service for _, service, _ in services.delivered] == [0, 1]
+    at_s = [moment for moment, service in services.tried if service == 1]
+    assert [5 <= at_s[1] - at_s[0] <= 10, 10 <= at_s[2] - at_s[1] <= 20] == [True, True]
+    assert len(services.tried) == 4
+    assert asker.endings() == ["ActionDone"]
+
+
+def test_pauses_have_a_cap() -> None:
+    services = Scripted(math.inf)
+
+    run_bot(Notifier(services=services, backoff_s=10, attempts=10), (0, notes(1)))
+
+    at_s = [moment for moment, _ in services.tried]
+    assert len(at_s) == 10
+    assert max(later - earlier for earlier, later in pairwise(at_s)) <= 30
+
+
+def test_what_no_attempt_delivers_is_failed_with_the_reason_and_the_next_one_tells_it() -> None:
+    services = Scripted(0, 6)
+
+    asker = run_bot(Notifier(services=services), (0, notes(2)), (100, notes(1, first=2)), (200, notes(1, first=3)))
+
+    assert asker.endings() == ["ActionFailed", "ActionFailed", "ActionDone", "ActionDone"]
+    assert asker.closed[0].reason == "not delivered in 3 attempts: service 1: down"
+    assert [text for _, service, text in services.delivered if service == 1] == [
+        "note 2\n(2 notifications before this one were lost)",
+        "note 3",
+    ]
+
+
+def test_what_is_too_many_is_refused_and_counted_and_every_action_is_closed_once() -> None:
+    services = Scripted(0, takes_s=1)
+
+    moments = (0, notes(1)), (0.5, notes(9, first=1)), (100, notes(1, first=10))
+    asker = run_bot(Notifier(services=services, max_waiting=2), *moments)
+
+    assert asker.endings() == ["ActionRefused"] * 7 + ["ActionDone"] * 4
+    assert asker.closed[0].reason == "2 notifications wait already"
+    assert len({closed.action for closed in asker.closed}) == 11
+    assert services.texts() == [
+        "note 0",
+        "note 1\n(7 notifications before this one were lost)",
+        "note 2",
+        "note 10",
+    ]
+
+
+def test_the_last_words_of_a_bot_are_delivered() -> None:
+    services = Scripted(0, takes_s=1)
+    asker = Asker()
+    asker.last = [Notify(text="good bye"), Notify(text="really")]
+
+    ended_s = live(asking((0, notes(1))), asker, Notifier(services=services), course=stop_after(0.5))
+
+    assert services.texts() == ["note 0", "good bye", "really"]
+    assert ended_s < 4
+    assert services.closed
+
+
+def test_a_stop_does_not_wait_for_long() -> None:
+    services = Scripted(0, takes_s=1)
+
+    asker = run_bot(Notifier(services=services, per_minute=2), (0, notes(5)), course=stop_after(0.5))
+
+    assert services.texts() == ["note 0", "note 1"]
+    assert asker.endings() == ["ActionDone"] * 2 + ["ActionFailed"] * 3
+    assert {closed.reason for closed in asker.closed if closed.reason} == {"the bot has stopped"}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"per_minute": 0}, {"max_waiting": 0}, {"attempts": 0}, {"deadline_s": 0}, {"deadline_s": math.nan}]
+)
+def test_numbers_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="are from 1"):
+        Notifier("json://host", **settings)
+
+
+def test_a_notifier_needs_a_url() -> None:
+    with pytest.raises(ConfigError, match="needs a URL"):
+        Notifier()
+
+
+# --- apprise, in its process ------------------------------------------------------------------------------------------
+
+
+class Trade(Action, frozen=True):
+    """Something that matters."""
+
+
+class Trader(Executor):
+    """Carries it out."""
+
+    @on(Trade)
+    def trade(self, trade: Trade) -> None:
+        pass
+
+
+def service_url(server: HttpServer, path: str = TOKEN) -> str:
+    return server.url.replace("http:", "json:") + f"/{path}"
+
+
+def child_pid(notifier: Notifier) -> int:
+    services: NotifyProcess = vars(notifier)["_services"]
+    process: Process = vars(services)["_process"]
+    return process.pid
+
+
+async def test_apprise_delivers_text_title_and_level(server: HttpServer) -> None:
+    async with bot_with(Notifier(service_url(server))) as (asker, mouth):
+        mouth.ask(Notify(text="5 > 4 & <b>", title="Alert", level="warning"))
+        await asker.until(lambda: asker.closed)
+
+    [request] = server.requests
+    posted = json.loads(request.body)
+    assert (posted["message"], posted["title"], posted["type"]) == ("5 > 4 & <b>", "Alert", "warning")
+    assert asker.endings() == ["ActionDone"]
+
+
+@pytest.mark.parametrize("failure", [answer(500, b""), HANG_UP])
+async def test_a_service_that_fails_and_recovers_gets_it_in_the_end(server: HttpServer, failure: bytes) -> None:
+    server.answers.extend([failure, failure])
+
+    async with bot_with(Notifier(service_url(server), backoff_s=0.001)) as (asker, mouth):
+        mouth.ask(*notes(1))
+        await asker.until(lambda: asker.closed)
+
+    assert asker.endings() == ["ActionDone"]
+    assert len(server.requests) == 3
+
+
+async def test_a_dead_service_delays_no_other_action_and_the_bot_stops_in_time(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bowstring.executors.notify.FLUSH_S", 0.1)
+    server.always = SILENCE
+
+    async with asyncio.timeout(60), bot_with(Notifier(service_url(server)), Trader()) as (asker, mouth):
+        mouth.ask(*notes(5))
+        await server.until(lambda: server.requests)
+        for _ in range(100):
+            mouth.ask(Trade())
+        assert [closed.action_type for closed in asker.closed] == ["Trade"] * 100
+
+    assert asker.endings() == ["ActionDone"] * 100 + ["ActionFailed"] * 5
+
+
+async def test_a_service_that_hangs_costs_the_process_its_life_and_the_next_one_delivers(server: HttpServer) -> None:
+    server.answers.append(SILENCE)
+    notifier = Notifier(service_url(server), backoff_s=0.001, deadline_s=1)
+
+    async with bot_with(notifier) as (asker, mouth):
+        first = child_pid(notifier)
+        mouth.ask(*notes(1))
+        await asker.until(lambda: asker.closed)
+        assert child_pid(notifier) != first
+
+    assert asker.endings() == ["ActionDone"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+
+
+async def test_a_process_that_was_killed_is_replaced(server: HttpServer) -> None:
+    notifier = Notifier(service_url(server), backoff_s=0.001)
+
+    async with bot_with(notifier) as (asker, mouth):
+        os.kill(child_pid(notifier), signal.SIGKILL)
+        mouth.ask(*notes(1))
+        await asker.until(lambda: asker.closed)
+
+    assert asker.endings() == ["ActionDone"]
+    assert [json.loads(request.body)["message"] for request in server.requests] == ["note 0"]
+
+
+async def test_nothing_is_left_of_the_process_after_the_bot(server: HttpServer) -> None:
+    notifier = Notifier(service_url(server))
+
+    async with bot_with(notifier):
+        pid = child_pid(notifier)
+        os.kill(pid, 0)
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    gc.collect()
+
+
+async def test_the_process_ends_with_its_parent(server: HttpServer) -> None:
+    script = f"""
+import asyncio
+from bowstring.executors.notify_process import NotifyProcess
+
+async def main():
+    process = NotifyProcess(["{service_url(server)}"], deadline_s=5)
+    await process.start()
+    print(process._process.pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+    assert parent.stdout is not None
+    child = int(await parent.stdout.readline())
+    parent.kill()
+    await parent.communicate()
+
+    until(lambda: not lives(child))
+
+
+def lives(pid: int) -> bool:
+    """Whether it runs: an orphan may stay as a zombie until somebody waits for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something of another process that tells nobody."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+async def test_a_url_that_apprise_does_not_know_ends_the_start_without_being_shown(server: HttpServer) -> None:
+    notifier = Notifier(service_url(server), f"nosuch://{TOKEN}")
+
+    with pytest.raises(ConfigError, match=r"URL 2 of 2 is none that apprise knows") as refused:
+        await Engine(strategies=[Asker()], executors=[notifier]).run()
+
+    assert TOKEN not in "".join(traceback.format_exception(refused.value))
+
+
+async def test_without_apprise_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "apprise.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    with pytest.raises(ConfigError, match=r"install bowstring\[notify\]"):
+        await NotifyProcess(["json://host"], deadline_s=1).start()
+
+
+def of_process(pid: int) -> str:
+    """Return what other processes see of it."""
+    return "".join(Path(f"/proc/{pid}/{name}").read_text() for name in ("cmdline", "environ"))
+
+
+async def test_no_secret_is_in_any_log_repr_or_reason(
+    server: HttpServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.always = answer(403, TOKEN.encode())
+    notifier = Notifier(service_url(server), backoff_s=0.001)
+
+    async with bot_with(notifier) as (asker, mouth):
+        process = of_process(child_pid(notifier))
+        mouth.ask(*notes(1))
+        await asker.until(lambda: asker.closed)
+
+    assert asker.endings() == ["ActionFailed"]
+    shown = [*capfd.readouterr(), caplog.text, repr(notifier), repr(asker.closed), process]
+    assert TOKEN not in "".join(shown)
+    assert "JSON: it was not taken" in asker.closed[0].reason
