@@ -13,7 +13,7 @@ from bowstring.core.queue import EventQueue
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 30.0
-HEALTHY_S = 60.0  # one that ran for so long before it failed starts again with the first pause
+HEALTHY_S = 10.0  # one that ran for so long before it failed starts again with the first pause; Binance: 1 a second
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ async def keep_running(
             raise
         except Exception as error:  # a user's component is called here; the failure becomes an event
             log.debug("down", exc_info=error)
-            reason = str(_cause(error)) or repr(_cause(error))
+            reason = str(cause_of(error)) or repr(cause_of(error))
         if _is_cancelled():  # whatever it made of that
             raise asyncio.CancelledError
         if not reason:
@@ -154,7 +154,7 @@ async def _watch(attempt: "asyncio.Task[None]", emit: CollectorEmitter, stall_af
         if (await asyncio.wait({attempt}, timeout=stall_after_s and stall_after_s / 4))[0]:
             error = attempt.exception()
             if error is not None:
-                raise _cause(error)
+                raise cause_of(error)
             return
         silent_for = silent_for + 1 if emit.emitted == emitted else 0
     raise TimeoutError(f"it stalled: nothing for {stall_after_s} s")
@@ -168,7 +168,7 @@ async def _ended(attempt: "asyncio.Task[None] | None") -> None:
             attempt.exception()
 
 
-def _cause(error: BaseException) -> BaseException:
+def cause_of(error: BaseException) -> BaseException:
     """What went wrong first, out of a group of errors."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
