@@ -38,7 +38,7 @@ def _parse() -> argparse.Namespace:
         action="append",
         default=[],
         metavar="NAME=PYTHON",
-        help="dispatch: nautilus or basana, and its Python",
+        help="dispatch: nautilus or basana, decode: cryptofeed; and its Python",
     )
     parser.add_argument(
         "--clients", nargs="+", default=list(tick_to_trade.CLIENTS), choices=tick_to_trade.CLIENTS, help="tick-to-trade"
@@ -49,8 +49,12 @@ def _parse() -> argparse.Namespace:
     return arguments
 
 
+def _peers(arguments: argparse.Namespace) -> dict[str, str]:
+    return dict(peer.split("=", 1) for peer in arguments.peer)
+
+
 def _dispatch(arguments: argparse.Namespace) -> Iterator[Table]:
-    peers = dict(peer.split("=", 1) for peer in arguments.peer)
+    peers = {name: python for name, python in _peers(arguments).items() if name in dispatch.PEERS}
     return dispatch.run(runs=arguments.runs, seconds=arguments.seconds, peers=peers)
 
 
@@ -59,7 +63,7 @@ def _accounting(arguments: argparse.Namespace) -> Iterator[Table]:
 
 
 def _decode(arguments: argparse.Namespace) -> Iterator[Table]:
-    return decode.run(runs=arguments.runs, seconds=arguments.seconds)
+    return decode.run(runs=arguments.runs, seconds=arguments.seconds, peers=_peers(arguments))
 
 
 def _tick_to_trade(arguments: argparse.Namespace) -> Iterator[Table]:

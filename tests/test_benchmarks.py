@@ -105,3 +105,10 @@ def test_a_missed_target_is_said_so() -> None:
         "  us: ours / theirs = 0.75 (0.50 to 1.00), target at most 0.80: met",
         "  us: ours / theirs = 0.75 (0.50 to 1.00), target at most 0.70: MISSED",
     ]
+
+
+def test_every_reading_of_many_books_is_true() -> None:
+    out = run("benchmarks.books", "--symbols", "40", "--connections", "2", "--resets", "2", "--seconds", "3")
+
+    assert "wrong: 0" in out
+    assert "complete at the end: True" in out
