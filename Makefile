@@ -12,7 +12,7 @@ LOCKED := $(INSTALL) --require-hashes -r
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help demo test check lint types imports cover bench bench-peers docs mutants lock clean
+.PHONY: help demo test check lint types imports cover bench bench-peers docs mutants fuzz lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -51,8 +51,10 @@ cover: $(VENV)/.dev ## the tests, with branch coverage
 bench: $(VENV)/.bench ## the benchmarks: a table and JSON
 	@$(RUN) benchmarks $(ARGS)
 
-bench-peers: $(VENV)/.bench $(VENV)-nautilus/.peer $(VENV)-basana/.peer ## the same, and other frameworks beside it
-	@$(RUN) benchmarks --peer nautilus=$(VENV)-nautilus/bin/python --peer basana=$(VENV)-basana/bin/python $(ARGS)
+PEERS := nautilus basana cryptofeed
+
+bench-peers: $(VENV)/.bench $(PEERS:%=$(VENV)-%/.peer) ## the same, and other frameworks beside it
+	@$(RUN) benchmarks $(foreach peer,$(PEERS),--peer $(peer)=$(VENV)-$(peer)/bin/python) $(ARGS)
 
 docs: $(VENV)/.docs ## the documentation, into site/
 	@$(RUN) mkdocs build --strict
@@ -60,6 +62,9 @@ docs: $(VENV)/.docs ## the documentation, into site/
 
 mutants: $(VENV)/.mutants ## mutation tests of core/queue.py, in a copy under build/
 	@$(BIN)/python tools/mutants.py $(ARGS)
+
+fuzz: $(VENV)/.fuzz ## fuzzing of everything that reads bytes from outside
+	@$(BIN)/python tools/fuzz.py $(ARGS)
 
 lock: $(VENV)/.lock ## compile the requirement files again; ARGS=--upgrade for newer versions
 	@tools/lock $(BIN)/uv $(ARGS)
@@ -87,7 +92,7 @@ $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(INSTALL) --no-build-isolation --no-deps -e .
 	@touch $@
 
-$(VENV)/.dev $(VENV)/.docs $(VENV)/.bench $(VENV)/.mutants $(VENV)/.lock: $(VENV)/.%: requirements/%.txt $(VENV)/.run
+$(VENV)/.dev $(VENV)/.docs $(VENV)/.bench $(VENV)/.mutants $(VENV)/.fuzz $(VENV)/.lock: $(VENV)/.%: requirements/%.txt $(VENV)/.run
 	@echo 'setting up $(VENV) from $<'
 	@$(LOCKED) $<
 	@touch $@
