@@ -1,15 +1,15 @@
-"""Two synthetic feeds beside Binance's quotes, two executors, and a strategy between that buys into forced selling."""
+"""Forced selling of perpetuals and a risk desk: two feeds, two executors, and a strategy between that buys on Spot."""
 
 import asyncio
-import os
 from decimal import Decimal
 from itertools import cycle
+from os import environ
 
 import bowstring as bs
-from bowstring.market.events import Liquidation
-from bowstring.venues.binance import Binance
+from bowstring.market.events import Liquidation, MarkPrice
+from bowstring.venues.binance import Binance, BinanceFutures
 
-SYMBOL, SIZE = "BTC/USDT", Decimal("0.005")
+SYMBOL, PERPETUAL, SIZE = "BTC/USDT", "BTC/USDT:USDT", Decimal("0.005")
 
 
 class RiskLimit(bs.Event, frozen=True):
@@ -20,13 +20,6 @@ class Notify(bs.Action, frozen=True):
     text: str
 
 
-class Liquidations(bs.Collector):
-    async def run(self, emit: bs.Emit) -> None:
-        for quantity in cycle([Decimal("0.4"), Decimal("2.5"), Decimal("0.1")]):
-            await asyncio.sleep(0.1)
-            emit(Liquidation(venue="synthetic", symbol=SYMBOL, side="sell", price=Decimal(64000), quantity=quantity))
-
-
 class RiskDesk(bs.Collector):
     async def run(self, emit: bs.Emit) -> None:
         for limit in cycle([Decimal("0.01"), Decimal(0), Decimal("0.02")]):
@@ -35,16 +28,21 @@ class RiskDesk(bs.Collector):
 
 
 class Absorber(bs.Strategy):
-    symbols = frozenset({SYMBOL})
-    ask = position = limit = Decimal(0)
+    symbols = frozenset({SYMBOL, PERPETUAL})
+    ask = position = limit = mark = Decimal(0)
 
     @bs.on(bs.Quote)
     def follow(self, quote: bs.Quote) -> None:
         self.ask = quote.ask
 
+    @bs.on(MarkPrice)
+    def compare(self, mark: MarkPrice) -> None:
+        self.mark = mark.price
+
     @bs.on(Liquidation)
     def absorb(self, forced: Liquidation) -> bs.Actions:
-        if forced.quantity > 1 and self.ask and not self.orders and self.position + SIZE <= self.limit:
+        is_cheap = forced.side == "sell" and 0 < self.ask < self.mark * Decimal("1.01")
+        if is_cheap and not self.orders and self.position + SIZE <= self.limit:
             yield bs.PlaceOrder(symbol=SYMBOL, side="buy", quantity=SIZE, price=self.ask, time_in_force="ioc")
 
     @bs.on(RiskLimit)
@@ -65,10 +63,12 @@ class Notifier(bs.Executor):
 
 
 def main() -> None:
-    # Without Binance: `bowstring play --generate BTCUSDT --port 9000`, and the two variables as bidder.py tells.
-    venue = Binance("paper", rest_url=os.environ.get("BINANCE_REST_URL"), ws_url=os.environ.get("BINANCE_WS_URL"))
+    # Without Binance: `bowstring play --generate BTCUSDT` twice, once with --futures, and variables as below.
+    venue = Binance("paper", rest_url=environ.get("BINANCE_REST_URL"), ws_url=environ.get("BINANCE_WS_URL"))
+    futures = BinanceFutures("live", rest_url=environ.get("FUTURES_REST_URL"), ws_url=environ.get("FUTURES_WS_URL"))
+    forced = futures.stream(mark_prices=[PERPETUAL], liquidations=[PERPETUAL])
     bs.run(
-        collectors=[venue.quotes(SYMBOL), Liquidations(), RiskDesk()],
+        collectors=[venue.quotes(SYMBOL), forced, RiskDesk()],
         strategies=[Absorber()],
         guards=[bs.MaxNotional(Decimal(500))],
         executors=[venue.executor(taker_fee=Decimal(0)), Notifier()],

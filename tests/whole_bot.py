@@ -21,12 +21,18 @@ FEED = ("-m", "bowstring", "play", "--generate", "BTCUSDT,ETHUSDT", "--rate", "2
 
 @contextmanager
 def generated_feed() -> Generator[Mapping[str, str]]:
-    """Serve a feed of BTC/USDT and ETH/USDT; gives the environment that points a bot at it."""
-    with subprocess.Popen([sys.executable, *FEED], stdout=subprocess.PIPE, text=True) as process:
+    """Serve BTC and ETH, on Spot and as perpetuals; gives the environment that points a bot at both."""
+    with _serving("BINANCE") as spot, _serving("FUTURES", "--futures") as futures:
+        yield spot | futures
+
+
+@contextmanager
+def _serving(name: str, *options: str) -> Generator[dict[str, str]]:
+    with subprocess.Popen([sys.executable, *FEED, *options], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             _ready, rest_url, ws_url = process.stdout.readline().split()
-            yield {"BINANCE_REST_URL": rest_url, "BINANCE_WS_URL": ws_url}
+            yield {f"{name}_REST_URL": rest_url, f"{name}_WS_URL": ws_url}
         finally:
             process.terminate()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import bowstring as bs
-from bowstring.venues.binance import venue
+from bowstring.venues.binance.markets import SPOT
 from examples import bidder
 from tests.docs.pages import ENVIRONMENT, ROOT, check_types
 from tests.docs.reader import Reader, blocks
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_its_bot_trades_against_a_generated_feed(feed: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(venue.URLS, "paper", (feed["BINANCE_REST_URL"], feed["BINANCE_WS_URL"]))
+    monkeypatch.setitem(SPOT.urls, "paper", (feed["BINANCE_REST_URL"], feed["BINANCE_WS_URL"]))
 
     witness = run_until(
         lambda seen: len(seen.of(bs.Fill)) >= 2,
