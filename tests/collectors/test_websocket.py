@@ -38,6 +38,7 @@ def texts(*values: bytes) -> bytes:
 def collector(
     url: str, *, parse: Callable[[Frame], Iterable[Event] | Event | None] = parse, **settings: Any
 ) -> WebSocketCollector:
+    settings = {"probe_timeout_s": 0.3} | settings  # so long a close waits for a peer that does not answer it
     return WebSocketCollector(url, parse=parse, name="prices", **settings)
 
 

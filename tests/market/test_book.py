@@ -228,3 +228,42 @@ def test_what_has_no_form_for_another_process_says_so() -> None:
 
     with pytest.raises(PublishError, match="Odd cannot be encoded: object has no form for another process"):
         encode(Odd(what=object()))
+
+
+# A snapshot that was cut off
+
+
+def test_a_side_whose_known_levels_are_gone_is_exhausted_even_if_a_far_one_was_told() -> None:
+    book = book_of(is_whole=False)
+    book.change(update_id=8, bids=levels(("90", "10")), asks=[])
+    assert not book.is_exhausted()
+    book.change(update_id=9, bids=levels(("99", "0"), ("98", "0"), ("97", "0")), asks=[])
+
+    assert book.is_exhausted()
+
+
+def test_a_whole_side_may_become_empty() -> None:
+    book = book_of()
+    book.change(update_id=8, bids=[(price, Decimal(0)) for price, _ in BIDS], asks=[])
+
+    assert not book.is_exhausted()
+    assert book.bid is None
+
+
+def test_another_process_knows_no_more_than_this_one() -> None:
+    book = book_of(is_whole=False)
+    book.change(update_id=8, bids=levels(("90", "10")), asks=levels(("110", "10")))
+    copy = sent(book)
+
+    for price in ("97", "90"):
+        assert copy.bid_depth(Decimal(price)) == book.bid_depth(Decimal(price))
+    assert copy.buy_vwap(Decimal(8)) is None
+
+
+def test_what_is_known_never_reaches_farther_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_module, "MAX_LEVELS", 4)
+    book = book_of(is_whole=False)
+    book.change(update_id=8, bids=[], asks=levels(("110", "1"), ("120", "1")))
+
+    assert book.ask_depth(Decimal(103)) == 7
+    assert book.ask_depth(Decimal(110)) is None

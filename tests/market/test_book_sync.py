@@ -228,3 +228,14 @@ def test_that_property_reads_books() -> None:
     outcomes = [sync.take(diff) for diff, _ in history(random, 60)]
 
     assert set(outcomes) == {"changed"}
+
+
+def test_a_book_whose_snapshot_is_used_up_is_lost() -> None:
+    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
+    sync.take_snapshot(Snapshot(update_id=10, bids=levels(("99", "1")), asks=levels(("101", "1"))))
+    assert sync.take(spot(11, 11, levels(("90", "5")))) == "changed"
+
+    assert sync.take(spot(12, 12, levels(("99", "0")))) == "lost"
+    assert sync.book.bid is None
+    assert sync.problem == "its snapshot is used up at update 12: the touch is beyond its levels"
+    assert sync.counts.exhausted == 1

@@ -60,6 +60,40 @@ def test_a_full_file_is_followed_by_another_and_the_oldest_goes(tmp_path: Path) 
     ]
 
 
+def test_a_connection_that_has_ended_is_not_repeated_in_further_files(tmp_path: Path) -> None:
+    with Recorder(tmp_path, max_bytes=1, max_files=1) as recorder:
+        for _ in range(50):
+            recorder.closed(recorder.opened(URL))
+        recorder.received(recorder.opened(URL), FRAME)
+
+    assert [(line["connection"], "url" in line) for line in lines(tmp_path)] == [(51, True), (51, False)]
+
+
+@pytest.mark.parametrize("name", ["recording", "rec[1]"])
+def test_two_recorders_in_one_folder_overwrite_nothing_of_each_other(tmp_path: Path, name: str) -> None:
+    with Recorder(tmp_path, name=name) as one, Recorder(tmp_path, name=name) as other:
+        one.received(1, "one")
+        other.received(1, "other")
+    with Recorder(tmp_path, name=name) as later:
+        later.received(1, "later")
+
+    assert [line["frame"] for line in lines(tmp_path)] == ["one", "other", "later"]
+
+
+def test_a_line_that_was_cut_off_at_the_end_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        with Recorder(tmp_path) as recorder:
+            recorder.received(1, FRAME)
+    torn = tmp_path / "recording-000001.jsonl"
+    torn.write_bytes(torn.read_bytes() + b'{"time_ns":5,"fra')
+
+    assert len(list(open_recording(tmp_path).frames())) == 2
+    assert "recording-000001.jsonl: its last line was cut off, and is left out" in caplog.text
+    torn.write_bytes(torn.read_bytes() + b"\n")
+    with pytest.raises(ConfigError, match=r"000001.jsonl, line 2: no line of a recording"):
+        open_recording(tmp_path)
+
+
 def test_a_new_run_overwrites_nothing(tmp_path: Path) -> None:
     for frame in ("first", "second"):
         with Recorder(tmp_path) as recorder:
@@ -75,6 +109,9 @@ def test_a_new_run_overwrites_nothing(tmp_path: Path) -> None:
         ("https://user:word@host/path?symbol=BTCUSDT#part", "https://host/path?symbol=BTCUSDT"),
         ("https://host/api?symbol=A&signature=s3cret&timestamp=1&apiKey=k3y", "https://host/api?symbol=A"),
         ("wss://host/ws?listenKey=s3cret", "wss://host/ws"),
+        ("wss://host/ws/pqia91ma19a5s61cv6a81va65sdf19v8a65a1", "wss://host/ws/..."),
+        ("wss://host/stream?streams=a@trade/pqia91ma19a5s61cv", "wss://host/stream?streams=a@trade/..."),
+        ("wss://host/ws/averylongsymbolusdt@depth@100ms", "wss://host/ws/averylongsymbolusdt@depth@100ms"),
     ],
 )
 def test_no_secret_gets_into_a_file(url: str, kept: str) -> None:

@@ -14,6 +14,7 @@ of fields are kept byte for byte.
 """
 
 import heapq
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from glob import escape
@@ -21,12 +22,14 @@ from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 
-from msgspec import DecodeError, Raw, Struct
+from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.json import Decoder
 
 from bowstring.core.errors import ConfigError
 from bowstring.market.instrument import Instrument
 from bowstring.net.recorder import Line
+
+log = logging.getLogger(__name__)
 
 _TIME = rb"(\d+(?:\.\d+)?)"
 _CONNECTED = re.compile(rb"(wss?://[!-~]+) <-> " + _TIME)
@@ -103,21 +106,38 @@ def _open_lines(file: Path, paths: Sequence[Path]) -> Recording:
 
 
 def _recorded_lines(paths: Iterable[Path]) -> Iterator[Line]:
+    """The lines of a `Recorder`; the last of a file, if it was cut off when the process was killed, is left out."""
     for path in paths:
         for number, line in _lines(path):
             try:
                 yield _decode_line(line)
-            except DecodeError as error:
+            except (DecodeError, UnicodeDecodeError) as error:
+                if _is_last(path, number):
+                    log.warning("%s: its last line was cut off, and is left out", path)
+                    continue
                 raise ConfigError(f"{path}, line {number}: no line of a recording: {error}") from None
+
+
+def _is_last(path: Path, number: int) -> bool:
+    """Whether this line ends the file, without an end of its own."""
+    with path.open("rb") as lines:
+        last = max(enumerate(lines, start=1), default=(0, b""))
+    return last[0] == number and not last[1].endswith(b"\n")
 
 
 def _recorded_frames(paths: Iterable[Path]) -> Iterator[RecordedFrame]:
     """The frames that carry data; what answered a request is none."""
     for line in _recorded_lines(paths):
-        if line.frame.startswith('{"stream"'):
-            raw = line.frame.encode()
+        if not line.frame:
+            continue
+        raw = line.frame.encode()
+        try:
             frame = _combined.decode(raw)
-            yield RecordedFrame(time_ns=line.time_ns, stream=frame.stream, combined=raw, payload=bytes(frame.data))
+        except ValidationError:  # JSON, but of another shape: an answer to a request
+            continue
+        except DecodeError as error:
+            raise ConfigError(f"{paths}: a frame is no JSON: {error}") from None
+        yield RecordedFrame(time_ns=line.time_ns, stream=frame.stream, combined=raw, payload=bytes(frame.data))
 
 
 def write_recording(

@@ -49,7 +49,19 @@ class Side:
 
     def cut(self, *, is_whole: bool) -> None:
         """Note whether these are all levels there are; if not, more may lie beyond the worst one."""
-        self.known_to = None if is_whole else self.worst()
+        self.known_to = None
+        if not is_whole:
+            self.tighten(self.worst())
+
+    def tighten(self, price: Decimal | None) -> None:
+        """Beyond this price nothing is known: None says nothing."""
+        if price is not None and self.is_known(price):
+            self.known_to = price
+
+    def is_exhausted(self) -> bool:
+        """Whether nothing of what was known is left: then the best level told may not be the best there is."""
+        best = self.best()
+        return self.known_to is not None and (best is None or not self.is_known(best.price))
 
     def change(self, price: Decimal, quantity: Decimal) -> None:
         """Set the quantity at a price; 0 removes the level."""
@@ -62,7 +74,7 @@ class Side:
         self.quantities[price] = quantity
         if len(self.prices) > MAX_LEVELS:
             del self.quantities[self.prices.pop(0 if self._is_bids else -1)]
-            self.cut(is_whole=False)
+            self.tighten(self.worst())
 
     def best(self) -> Level | None:
         """The best level; None if there is none."""
@@ -98,8 +110,9 @@ class OrderBook:
     """The live view of a book, which its collector alone changes: read it in the handler of `BookChanged`, or later.
 
     While it is not known to be true, from the moment that a gap shows until a new snapshot is in, every reading is
-    None. A venue's snapshot is cut off at a number of levels: what lies beyond may be missing, so `depth` and `vwap`
-    that would reach there are None too. ``update_id`` and ``time_ns`` are the venue's, of the last change.
+    None. A venue's snapshot is cut off at a number of levels: of what lies beyond only what changed since is told, so
+    depth and average price that would reach there are None too, and a book whose touch gets there is fetched anew.
+    ``update_id`` and ``time_ns`` are the venue's, of the last change.
     """
 
     __slots__ = ("_asks", "_bids", "is_valid", "symbol", "time_ns", "update_id", "venue")
@@ -124,11 +137,11 @@ class OrderBook:
         return self._asks.best() if self.is_valid else None
 
     def bids(self, limit: int | None = None) -> Sequence[Level] | None:
-        """The best ``limit`` bids, best first; without a limit all that are known."""
+        """The best ``limit`` bids, best first; without a limit all that were told."""
         return list(islice(self._bids, limit)) if self.is_valid else None
 
     def asks(self, limit: int | None = None) -> Sequence[Level] | None:
-        """The best ``limit`` asks, best first; without a limit all that are known."""
+        """The best ``limit`` asks, best first; without a limit all that were told."""
         return list(islice(self._asks, limit)) if self.is_valid else None
 
     def bid_depth(self, price: Decimal) -> Decimal | None:
@@ -192,6 +205,10 @@ class OrderBook:
         bids, asks = self._bids.prices, self._asks.prices
         return bool(bids and asks) and bids[-1] >= asks[0]
 
+    def is_exhausted(self) -> bool:
+        """Whether the price has gone through all that the snapshot showed of a side, so that the touch is not known."""
+        return self._bids.is_exhausted() or self._asks.is_exhausted()
+
     def portable(self) -> object:
         """What another process is given of it: the best `PORTABLE_LEVELS` of each side."""
         sides = [_portable(self._bids), _portable(self._asks)] if self.is_valid else None
@@ -203,10 +220,10 @@ class OrderBook:
         venue, symbol, update_id, time_ns, sides = convert(data, _Portable)
         book = cls(venue=venue, symbol=symbol)
         if sides:
-            (bids, bids_whole), (asks, asks_whole) = sides
+            (bids, bids_known_to), (asks, asks_known_to) = sides
             book.reset(update_id=update_id, time_ns=time_ns, bids=bids, asks=asks, is_whole=True)
-            book._bids.cut(is_whole=bids_whole)
-            book._asks.cut(is_whole=asks_whole)
+            book._bids.tighten(bids_known_to)
+            book._asks.tighten(asks_known_to)
         return book
 
     def _depth(self, side: Side, price: Decimal) -> Decimal | None:
@@ -234,11 +251,13 @@ class OrderBook:
         return None
 
 
-_PortableSide = tuple[list[tuple[Decimal, Decimal]], bool]
+_PortableSide = tuple[list[tuple[Decimal, Decimal]], Decimal | None]
 _Portable = tuple[str, str, int, int, tuple[_PortableSide, _PortableSide] | None]
 
 
-def _portable(side: Side) -> tuple[list[Level], bool]:
-    """The best levels of a side, and whether these are all there are."""
+def _portable(side: Side) -> tuple[list[Level], Decimal | None]:
+    """The best levels of a side, and how far these are known."""
     levels = list(islice(side, PORTABLE_LEVELS))
-    return levels, len(levels) == len(side.prices) and side.known_to is None
+    if len(levels) < len(side.prices) and side.is_known(levels[-1].price):
+        return levels, levels[-1].price
+    return levels, side.known_to

@@ -56,6 +56,7 @@ class Counts(Struct):
     ignored: int = 0
     gaps: int = 0
     crossed: int = 0
+    exhausted: int = 0
     checksums: int = 0
 
 
@@ -138,6 +139,9 @@ class BookSync:
         if self.book.is_crossed():
             self.counts.crossed += 1
             self.lose(f"it is crossed after update {self.book.update_id}")
+        elif self.book.is_exhausted():
+            self.counts.exhausted += 1
+            self.lose(f"its snapshot is used up at update {self.book.update_id}: the touch is beyond its levels")
         elif checksum is not None and self._checksum is not None and self._checksum(self.book) != checksum:
             self.counts.checksums += 1
             self.lose(f"its checksum is not {checksum} after update {self.book.update_id}")

@@ -7,10 +7,12 @@ the epoch, and
 * ``connection`` and ``frame``: one text message of it, byte for byte;
 * ``get`` and ``body``: a REST reply.
 
-Of a URL's query only `PUBLIC` parameters are kept: no key, no signature and no listen key gets into a file.
+Of a URL only what is known to be public is kept, so no key, no signature and no listen key gets into a file: short
+parts of its path, `PUBLIC` parameters, and of ``streams`` what looks like the name of one.
 """
 
 import logging
+from glob import escape
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -24,6 +26,7 @@ from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError
 
 MAX_WAITING = 100_000  # lines; a disk that is further behind loses some, with a count
+MAX_PART = 20  # longer parts of a path may be keys
 PUBLIC = frozenset({"streams", "symbol", "symbols", "limit", "interval", "showPermissionSets", "fromId", "startTime"})
 
 log = logging.getLogger(__name__)
@@ -31,7 +34,7 @@ _encode = Encoder().encode
 
 
 class Line(Struct, kw_only=True, omit_defaults=True):
-    """One line: a websocket that was opened (it has a ``url``), a message of it, or a REST reply (``get``)."""
+    """One line: a websocket that was opened (it has a ``url``) or has ended, a message of it, or a reply (``get``)."""
 
     time_ns: int
     connection: int = 0
@@ -39,6 +42,7 @@ class Line(Struct, kw_only=True, omit_defaults=True):
     frame: str = ""
     get: str = ""
     body: str = ""
+    closed: bool = False
 
 
 class Recorder:
@@ -76,6 +80,10 @@ class Recorder:
         self._connections += 1
         self._put(Line(time_ns=self._clock.now_ns(), connection=self._connections, url=public(url)))
         return self._connections
+
+    def closed(self, connection: int) -> None:
+        """Note that a websocket has ended: what it was is not repeated in further files."""
+        self._put(Line(time_ns=self._clock.now_ns(), connection=connection, closed=True))
 
     def received(self, connection: int, frame: str | bytes) -> None:
         """Keep a text message."""
@@ -145,6 +153,8 @@ class _Files:
                 self._write(opened)
         if line.url:
             self._opened[line.connection] = line
+        elif line.closed:
+            self._opened.pop(line.connection, None)
         self._write(line)
 
     def flush(self) -> None:
@@ -154,23 +164,42 @@ class _Files:
         self._file.close()
 
     def _next(self) -> None:
-        self._number += 1
-        self._file = (self._folder / f"{self._name}-{self._number:06}.jsonl").open("wb")
+        """Begin the next file that nobody else has begun; of one's own files the oldest go, and earlier ones."""
+        while True:
+            self._number += 1
+            path = self._folder / f"{self._name}-{self._number:06}.jsonl"
+            try:
+                self._file = path.open("xb")
+                break
+            except FileExistsError:  # another recorder writes into this folder, under this name
+                continue
         self._size = 0
-        for path in self._paths()[: -self._max_files]:
-            path.unlink()
+        for old in self._paths()[: -self._max_files]:
+            old.unlink(missing_ok=True)
 
     def _write(self, line: Line) -> None:
         self._size += self._file.write(_encode(line) + b"\n")
 
     def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob(f"{self._name}-[0-9][0-9][0-9][0-9][0-9][0-9].jsonl"))
+        return sorted(self._folder.glob(f"{escape(self._name)}-[0-9][0-9][0-9][0-9][0-9][0-9].jsonl"))
 
 
 def public(url: str) -> str:
-    """The URL without whatever may be secret in it: credentials, and parameters that are not `PUBLIC`."""
+    """The URL without whatever may be secret in it."""
     parts = urlsplit(url)
+    path = "/".join(part if len(part) <= MAX_PART or _is_stream(part) else "..." for part in parts.path.split("/"))
     query = "&".join(
-        f"{name}={quote(value, safe='/@!,[]_')}" for name, value in parse_qsl(parts.query) if name in PUBLIC
+        f"{name}={quote(_streams(value) if name == 'streams' else value, safe='/@!,[]_')}"
+        for name, value in parse_qsl(parts.query)
+        if name in PUBLIC
     )
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))
+
+
+def _streams(names: str) -> str:
+    return "/".join(name if _is_stream(name) else "..." for name in names.split("/"))
+
+
+def _is_stream(name: str) -> bool:
+    """Whether it is the name of a public stream: that has its kind behind an @, or is one of all symbols."""
+    return "@" in name or name.startswith("!")

@@ -227,6 +227,24 @@ async def test_a_connection_that_breaks_takes_its_books_with_it(binance: FakeBin
     assert not live.is_valid
 
 
+@pytest.mark.parametrize("broken", [diff(11, bid="NaN"), b'{"stream":"btcusdt@depth@100ms","data":{', b'{"stream'])
+async def test_a_change_that_cannot_be_read_costs_the_book_before_anybody_hears_of_it(
+    binance: FakeBinance, broken: bytes
+) -> None:
+    collector = venue(binance).books("BTC/USDT")
+    binance.books["BTCUSDT"] = book(10)
+
+    async with running(collector, binance) as feed:
+        await binance.send(diff(10))
+        live = book_of((await feed.until(1))[0])
+        binance.books["BTCUSDT"] = book(11)
+        await binance.send(broken)
+        events = await feed.until(5)
+
+    assert of(*events) == ["BookChanged", "BookLost", "BookChanged", "BadData", "BookChanged"]
+    assert live.update_id == 11
+
+
 async def test_a_book_without_an_address_of_snapshots_is_told(binance: FakeBinance) -> None:
     collector = Binance("local", ws_url=binance.ws_url, instruments=[BTC]).books("BTC/USDT")
 

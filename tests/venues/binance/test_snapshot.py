@@ -88,3 +88,11 @@ def test_levels_keep_every_digit_that_was_sent() -> None:
     snapshot = parse_snapshot(SPOT.replace(b"99.50", b"99.1234567890123456789012345678901234567"), limit=100)
 
     assert snapshot.bids[0][0] == Decimal("99.1234567890123456789012345678901234567")
+
+
+def test_one_of_a_size_that_snapshots_are_cut_off_at_is_not_taken_for_a_whole_book() -> None:
+    levels = ",".join(f'["{price}","1"]' for price in range(100, 0, -1))
+    snapshot = parse_snapshot(b'{"lastUpdateId":1,"bids":[%b],"asks":[]}' % levels.encode(), limit=1000)
+
+    assert len(snapshot.bids) == 100
+    assert not snapshot.is_whole

@@ -63,6 +63,15 @@ class Books:
         elif outcome == "waiting" and stream in self._first_changes:
             self._first_changes[stream].set()
 
+    def distrust(self, stream: str, reason: str) -> None:
+        """A message of this stream could not be read, or of any if it names none: a change may be missing."""
+        for name in [stream] if stream else list(self._syncs):
+            sync = self._syncs.get(name)
+            if sync is not None and sync.book.is_valid:
+                sync.lose(reason)
+                self._tell_loss(sync)
+                self._begin(name)
+
     def lose_all(self, reason: str) -> None:
         """The streams broke off: no book can be read any more."""
         self._end_fetching()

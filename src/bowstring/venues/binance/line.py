@@ -79,6 +79,7 @@ class Line:
         self._clock = clock
         self._parser = Parser(streams, is_strict=strict)
         self._recorder = recorder
+        self._recorded: dict[WebSocket, int] = {}  # what the recorder calls the open connections
         self._books: Books | None = None
         self._rotate_after_s = ROTATE_AFTER_S
         self._rotation: asyncio.Timeout | None = None  # while it is waited for
@@ -102,30 +103,48 @@ class Line:
         handover = Handover()
         self._rotate_after_s = ROTATE_AFTER_S
         publish = _publisher(emit, watch, self._books)
-        websocket = await self._connect(self._receiver(emit, publish, handover))
+        receiver = partial(self._receiver, emit, publish, self._books)
+        websocket = await self._connect(receiver(handover))
         on_up()
         self._books.begin()
         try:
             while True:
                 await self._wait_for_rotation(websocket)
-                websocket = await self._replace(websocket, partial(self._receiver, emit, publish), publish, handover)
+                websocket = await self._replace(websocket, receiver, publish, handover)
         except Disconnected as error:
             self._books.lose_all(str(error))
             raise
         finally:
             self._books.close()
             self.repeated += handover.repeated
-            await websocket.close()
+            await self._close(websocket)
 
     async def _connect(self, receive: Callable[[Frame], None]) -> WebSocket:
-        return await connect(
-            self._url,
-            on_message=receive if self._recorder is None else _recorded(self._recorder, self._url, receive),
-            name=self.name,
-            idle_after_s=IDLE_AFTER_S,
-            probe=_ask_for_subscriptions,
-            probe_timeout_s=ANSWER_TIMEOUT_S,
-        )
+        connection = 0 if self._recorder is None else self._recorder.opened(self._url)
+        try:
+            websocket = await connect(
+                self._url,
+                on_message=receive if self._recorder is None else _recorded(self._recorder, connection, receive),
+                name=self.name,
+                idle_after_s=IDLE_AFTER_S,
+                probe=_ask_for_subscriptions,
+                probe_timeout_s=ANSWER_TIMEOUT_S,
+            )
+        except BaseException:
+            self._note_closed(connection)
+            raise
+        self._recorded[websocket] = connection
+        return websocket
+
+    async def _close(self, websocket: WebSocket) -> None:
+        try:
+            await websocket.close()
+        finally:
+            self._note_closed(self._recorded.pop(websocket, 0))
+
+    def _note_closed(self, connection: int) -> None:
+        if self._recorder is not None:
+            self._recorder.closed(connection)
 
     async def _wait_for_rotation(self, websocket: WebSocket) -> None:
         """Wait until it is time for a new connection. Raises `Disconnected` when this one ends before."""
@@ -162,18 +181,18 @@ class Line:
             return old
         try:
             await _overlap(old, caught_up)
-            await old.close()
+            await self._close(old)
             for data in handover.old_closed():
                 publish(data)
             await _settle(new)
         except BaseException:
-            await new.close()
+            await self._close(new)
             raise
         handover.end()
         log.info("%s: went over to a new connection", self.name)
         return new
 
-    def _receiver(self, emit: Emit, publish: Callable[[Data], None], handover: Handover) -> Receive:
+    def _receiver(self, emit: Emit, publish: Callable[[Data], None], books: Books, handover: Handover) -> Receive:
         """What takes the frames of the newest connection."""
         number = handover.newest
         parse, last = self._parser.parse, handover.last
@@ -182,6 +201,7 @@ class Line:
             try:
                 parsed = parse(frame)
             except BadMessage as error:
+                books.distrust(stream_of(frame), f"a message could not be read: {error}")
                 emit(self._bad_data(frame, error))
                 return
             if not isinstance(parsed, Data):
@@ -248,9 +268,7 @@ def _publisher(emit: Emit, watch: SilenceWatch, books: Books) -> Callable[[Data]
     return publish
 
 
-def _recorded(recorder: Recorder, url: str, receive: Callable[[Frame], None]) -> Callable[[Frame], None]:
-    connection = recorder.opened(url)
-
+def _recorded(recorder: Recorder, connection: int, receive: Callable[[Frame], None]) -> Callable[[Frame], None]:
     def record(frame: Frame) -> None:
         recorder.received(connection, frame)
         receive(frame)

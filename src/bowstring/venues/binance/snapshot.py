@@ -10,6 +10,9 @@ from bowstring.market.book_sync import Snapshot
 from bowstring.venues.binance.payloads import Id, Milliseconds, check_levels
 from bowstring.venues.binance.wire import MALFORMED
 
+SIZES = {5, 10, 20, 50, 100, 500, 1000, 5000}
+"""Where a venue, or a server that plays one, may have cut a snapshot off, whatever was asked for."""
+
 
 class _Reply(Struct, gc=False):
     update_id: Id = field(name="lastUpdateId")
@@ -33,6 +36,6 @@ def parse_snapshot(body: bytes, *, limit: int) -> Snapshot:
         update_id=reply.update_id,
         bids=reply.bids,
         asks=reply.asks,
-        is_whole=max(len(reply.bids), len(reply.asks)) < limit,
+        is_whole=all(len(side) < limit and len(side) not in SIZES for side in (reply.bids, reply.asks)),
         time_ns=reply.time_ms * 1_000_000,
     )
