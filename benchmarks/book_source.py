@@ -1,7 +1,8 @@
 """The source of `benchmarks.books`: a process that serves many books, whose truth anybody can compute.
 
-The book of a symbol after its n-th update is `truth(n)`: fixed prices, quantities that are a function of n. An update
-changes ``CHANGED`` levels, and now and then removes one. It speaks Binance's combined streams and depth snapshots.
+The book of a symbol after its n-th update is `truth(symbol, n)`: fixed prices, and quantities that depend on the symbol
+and on the update that changed them last. An update changes two of the ten levels of each side, now and then to nothing,
+so a change that is missed stays wrong for several updates. It speaks Binance's combined streams and depth snapshots.
 """
 
 import argparse
@@ -16,19 +17,25 @@ from aiohttp import web
 
 from benchmarks.figures import OTHER, pin
 
-LEVELS = 20  # in the book, of both sides together
+LEVELS = 20  # in the book, half of them a side
 HALF = LEVELS // 2
 SLICES = 10  # of the symbols; one after the other gets its updates
 
 
-def quantity(update: int, level: int) -> int:
-    """The quantity of a level after an update, in thousandths; 0: the level is gone."""
-    return (update * 31 + level * 17) % 97 if level else 1 + update % 1000  # the best one is always there
+def changed(update: int) -> tuple[int, int]:
+    """The levels of each side that an update changes."""
+    return update % HALF, (update + HALF // 2) % HALF
 
 
-def truth(update: int) -> tuple[list[tuple[Decimal, Decimal]], list[tuple[Decimal, Decimal]]]:
-    """The bids and the asks, best first, after an update."""
-    quantities = [(level, Decimal(quantity(update, level)) / 1000) for level in range(HALF)]
+def quantity(number: int, update: int, level: int) -> int:
+    """The quantity of a symbol's level after an update, in thousandths; 0: the level is gone."""
+    behind = min((update - level) % HALF, (update + HALF // 2 - level) % HALF)
+    return ((update - behind) * 31 + level * 17 + number * 13) % 97
+
+
+def truth(number: int, update: int) -> tuple[list[tuple[Decimal, Decimal]], list[tuple[Decimal, Decimal]]]:
+    """The bids and the asks of a symbol, best first, after an update."""
+    quantities = [(level, Decimal(quantity(number, update, level)) / 1000) for level in range(HALF)]
     bids = [(Decimal(1000 - level), amount) for level, amount in quantities if amount]
     asks = [(Decimal(1001 + level), amount) for level, amount in quantities if amount]
     return bids, asks
@@ -102,8 +109,9 @@ class Source:
         return socket
 
     async def _snapshot(self, request: web.Request) -> web.Response:
-        update = self._updates[int(request.query["symbol"][1:])]
-        bids, asks = truth(update)
+        number = int(request.query["symbol"][1:])
+        update = self._updates[number]
+        bids, asks = truth(number, update)
         return web.json_response(
             {"lastUpdateId": update, "bids": _text(bids), "asks": _text(asks)},
             headers={"X-Over": str(int(self._is_over))},
@@ -112,9 +120,9 @@ class Source:
 
 def _diff(number: int, update: int) -> str:
     name = symbol(number)
-    changed = [(level, quantity(update, level)) for level in range(HALF)]
-    bids = ",".join(f'["{1000 - level}.00000000","0.{amount:03}00000"]' for level, amount in changed)
-    asks = ",".join(f'["{1001 + level}.00000000","0.{amount:03}00000"]' for level, amount in changed)
+    amounts = [(level, quantity(number, update, level)) for level in changed(update)]
+    bids = ",".join(f'["{1000 - level}.00000000","0.{amount:03}00000"]' for level, amount in amounts)
+    asks = ",".join(f'["{1001 + level}.00000000","0.{amount:03}00000"]' for level, amount in amounts)
     return (
         f'{{"stream":"{name.lower()}@depth@100ms","data":{{"e":"depthUpdate","E":1700000000000,"s":"{name}",'
         f'"U":{update},"u":{update},"b":[{bids}],"a":[{asks}]}}}}'

@@ -38,7 +38,7 @@ class Reader(bs.Strategy):
     def compare(self, changed: BookChanged) -> None:
         book = changed.book
         self.books[book.symbol] = book
-        bids, asks = truth(book.update_id)
+        bids, asks = truth(_number(book), book.update_id)
         if not book.is_valid:
             self.invalid += 1
             self.wrong += (book.bid, book.ask, book.bids()) != (None, None, None)
@@ -122,9 +122,12 @@ async def _settled(reader: Reader, names: list[str]) -> bool:
             and len(updates) == 1
         ):
             (last,) = updates
-            bids, asks = truth(last)
-            return all(book.bids() == bids and book.asks() == asks for book in reader.books.values())
+            return all((book.bids(), book.asks()) == truth(_number(book), last) for book in reader.books.values())
     return False
+
+
+def _number(book: OrderBook) -> int:
+    return int(book.symbol[1:5])
 
 
 def _instrument(name: str) -> bs.Instrument:
