@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of what reads bytes from outside: nothing but `BadMessage` may come out of it.
+"""Coverage-guided fuzzing of the parsers: nothing but `BadMessage` may come out of them.
 
 ``make fuzz ARGS="--seconds 60"`` runs every target for so long; ``ARGS="frames --seconds 600"`` one of them. What is
 found is written to build/fuzz/TARGET/, and the exit code is 1.
@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import atheris
+from msgspec import structs
 
 with atheris.instrument_imports(include=["bowstring"]):
     from bowstring.core.codec import decode
@@ -35,7 +36,12 @@ SPOT = Instrument(
     tick_size=Decimal("0.01"),
     lot_size=Decimal("0.00001"),
 )
-PARSERS = [Parser([Stream(kind, SPOT) for kind in KINDS], is_strict=is_strict) for is_strict in (False, True)]
+PERPETUAL = structs.replace(SPOT, symbol="BTC/USDT:USDT")
+PARSERS = [
+    Parser([Stream(kind, instrument) for kind in KINDS], is_strict=is_strict)
+    for instrument in (SPOT, PERPETUAL)
+    for is_strict in (False, True)
+]
 
 SEEDS = {
     "frames": [
