@@ -83,6 +83,7 @@ async def _run(port: int, arguments: argparse.Namespace) -> bool:
         rest_url=f"http://127.0.0.1:{port}",
         ws_url=f"ws://127.0.0.1:{port}",
         instruments=[_instrument(name) for name in names],
+        weight_limit=10**9,  # so many snapshots in so short a time Binance would not give
     )
     per_connection = -(-arguments.symbols // arguments.connections)
     stream = venue.stream(books=names, book_levels=100, max_streams=per_connection)

@@ -56,6 +56,7 @@ class _Venue:
         instruments: Iterable[Instrument] | None = None,
         strict: bool = False,
         recorder: Recorder | None = None,
+        weight_limit: int | None = None,
     ) -> None:
         if mode not in get_args(Mode):
             raise ConfigError(f"{type(self).__name__} mode {mode!r}: give one of {', '.join(get_args(Mode))}")
@@ -68,7 +69,8 @@ class _Venue:
         self._open_client: Callable[[], HttpClient] | None = None
         if instruments is None or rest_url:
             url = _checked_url("rest_url", rest_url or default_rest_url, schemes=("http", "https"))
-            budget = WeightBudget(self._market.weight_limit, reserve=CANCEL_RESERVE, header="X-MBX-USED-WEIGHT-1M")
+            limit = weight_limit or self._market.weight_limit
+            budget = WeightBudget(limit, reserve=CANCEL_RESERVE, header="X-MBX-USED-WEIGHT-1M")
             self._open_client = partial(BinanceClient, url, budget=budget, recorder=recorder)
         self._listing = Listing(
             self.name,
@@ -174,7 +176,9 @@ class Binance(_Venue):
     version: ``"testnet"`` and ``"live"`` Binance's own, ``"local"`` that of a server whose URLs you give.
     ``rest_url`` and ``ws_url`` point any mode at another server, such as `bowstring play`. ``account`` tells
     several accounts apart: with ``"hedge"`` the venue of all messages is ``binance:hedge``. ``instruments``, when
-    given, are not fetched. ``strict`` has frames with undocumented fields reported as `BadData`: for tests.
+    given, are not fetched. ``strict`` has frames with undocumented fields reported as `BadData`: for tests. A
+    ``recorder`` keeps what is received. ``weight_limit`` is what requests may weigh in a minute, if that is not what
+    Binance grants everybody.
     """
 
     _market = SPOT
