@@ -1,0 +1,51 @@
+"""Puts on record what the exchange has done, and tells everybody, before the one who asked gets a reply."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from bowstring.local_exchange.matching.accounts import Account
+from bowstring.local_exchange.matching.exchange import Exchange
+from bowstring.local_exchange.matching.record import Happened
+
+Listener = Callable[[Happened], None]
+
+
+class Ledger(Protocol):
+    """Where everything is written down, at once and for good."""
+
+    def request(
+        self, *, received_us: int, interface: str, method: str, account: str, params: Mapping[str, str]
+    ) -> None:
+        """A request, as it came in, before anything is done about it."""
+        ...
+
+    def happened(self, happened: Happened) -> None:
+        """What a command has done."""
+        ...
+
+
+class Clerk:
+    """``listeners`` are told what happened, in turn, after it has been written down."""
+
+    def __init__(self, exchange: Exchange, *, ledger: Ledger | None = None) -> None:
+        self._exchange, self._ledger = exchange, ledger
+        self.listeners: list[Listener] = []
+
+    def receive(
+        self, *, received_us: int, interface: str, method: str, account: Account, params: Mapping[str, str]
+    ) -> None:
+        """Write down a request that was let in."""
+        if self._ledger is not None:
+            self._ledger.request(
+                received_us=received_us, interface=interface, method=method, account=account.name, params=params
+            )
+
+    def settle(self) -> Happened:
+        """Call it after every command, in the same step of the loop."""
+        happened = self._exchange.take()
+        if happened.changes:
+            if self._ledger is not None:
+                self._ledger.happened(happened)
+            for listener in self.listeners:
+                listener(happened)
+        return happened

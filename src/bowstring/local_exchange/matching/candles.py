@@ -1,0 +1,165 @@
+"""What was traded in each interval of time, and in the last 24 hours. Times in us, amounts in units of 1e-8."""
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bowstring.local_exchange.matching.orders import Trade
+from bowstring.local_exchange.matching.rules import UNIT
+
+SECOND = 1_000_000
+MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
+_WEEK_BEGINS = 4 * DAY  # the epoch was a Thursday, weeks begin on Monday
+
+INTERVALS = {
+    "1s": SECOND, "1m": MINUTE, "3m": 3 * MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "30m": 30 * MINUTE,
+    "1h": HOUR, "2h": 2 * HOUR, "4h": 4 * HOUR, "6h": 6 * HOUR, "8h": 8 * HOUR, "12h": 12 * HOUR,
+    "1d": DAY, "3d": 3 * DAY, "1w": 7 * DAY, "1M": 0,
+}  # fmt: skip
+"""The length of each, in us; months differ."""
+
+KEPT = 1500  # candles of each interval; a day has 1,440 minutes
+MEAN_MINUTES = 5
+
+
+class Candle(Struct):
+    """The trades of one interval, ``first_id`` to ``last_id``. ``taker_base``: what takers bought of ``base``."""
+
+    open_us: int
+    open: int
+    high: int
+    low: int
+    close: int
+    base: int
+    quote: int
+    count: int
+    taker_base: int
+    taker_quote: int
+    first_id: int
+    last_id: int
+
+    def include(self, later: "Candle") -> None:
+        """Take in what was traded after it."""
+        self.high, self.low = max(self.high, later.high), min(self.low, later.low)
+        self.close, self.last_id = later.close, later.last_id
+        self.base += later.base
+        self.quote += later.quote
+        self.count += later.count
+        self.taker_base += later.taker_base
+        self.taker_quote += later.taker_quote
+
+
+class Candles:
+    """All intervals of one symbol: trades make seconds, and seconds that are over make everything else."""
+
+    def __init__(self) -> None:
+        self._second: Candle | None = None
+        self._kept: dict[str, deque[Candle]] = {interval: deque(maxlen=KEPT) for interval in INTERVALS}
+
+    def add(self, trade: Trade) -> None:
+        """Count a trade; they come in the order of their times."""
+        second, open_us = self._second, trade.time_us - trade.time_us % SECOND
+        if second is not None and second.open_us != open_us:
+            self._fold(second)
+            second = None
+        one = _candle(trade, open_us)
+        if second is None:
+            self._second = one
+        else:
+            second.include(one)
+
+    def of(self, interval: str, *, offset_us: int = 0) -> list[Candle]:
+        """The candles of an interval, oldest first; the last one may be unfinished.
+
+        ``offset_us`` moves the beginnings of days, weeks and months: to those of a time zone east of UTC.
+        """
+        if offset_us:
+            hours = [*self.of("1h")] if offset_us % HOUR == 0 else [*self.of("1m")]
+            return merged(hours, interval, offset_us=offset_us)
+        return merged([*self._kept[interval], *([self._second] if self._second else [])], interval)
+
+    def day(self, now_us: int) -> Candle | None:
+        """The last 24 hours as one candle, to the minute; None if nothing was traded."""
+        return _sum(candle for candle in self.of("1m") if candle.open_us > now_us - DAY)
+
+    def window(self, length_us: int, *, now_us: int) -> Candle | None:
+        """The last ``length_us`` as one candle, to the minute."""
+        return _sum(candle for candle in self.of("1m") if candle.open_us > now_us - length_us)
+
+    def mean_price(self, now_us: int) -> int:
+        """The mean price of the last minutes, weighted by quantity; the last price if nothing was traded; 0: none."""
+        minutes = [*self._kept["1m"]][-MEAN_MINUTES:]
+        recent = [candle for candle in minutes if candle.open_us > now_us - MEAN_MINUTES * MINUTE]
+        if self._second is not None:
+            recent.append(self._second)
+        base = sum(candle.base for candle in recent)
+        return sum(candle.quote for candle in recent) * UNIT // base if base else 0
+
+    def _fold(self, second: Candle) -> None:
+        for interval, kept in self._kept.items():
+            open_us = begin(second.open_us, interval)
+            if kept and kept[-1].open_us == open_us:
+                kept[-1].include(second)
+            else:
+                kept.append(replace(second, open_us=open_us))
+
+
+def merged(candles: Iterable[Candle], interval: str, *, offset_us: int = 0) -> list[Candle]:
+    """Longer candles out of shorter ones."""
+    longer: list[Candle] = []
+    for candle in candles:
+        open_us = begin(candle.open_us, interval, offset_us=offset_us)
+        if longer and longer[-1].open_us == open_us:
+            longer[-1].include(candle)
+        else:
+            longer.append(replace(candle, open_us=open_us))
+    return longer
+
+
+def begin(time_us: int, interval: str, *, offset_us: int = 0) -> int:
+    """When the interval that has this time in it began."""
+    local = time_us + offset_us
+    if interval == "1M":
+        day = datetime.fromtimestamp(local // SECOND, UTC).replace(day=1, hour=0, minute=0, second=0)
+        return int(day.timestamp()) * SECOND - offset_us
+    shift = _WEEK_BEGINS if interval == "1w" else 0
+    return local - (local - shift) % INTERVALS[interval] - offset_us
+
+
+def end(open_us: int, interval: str, *, offset_us: int = 0) -> int:
+    """The last ms of the interval that began then, in us."""
+    if interval == "1M":
+        day = datetime.fromtimestamp((open_us + offset_us) // SECOND, UTC) + timedelta(days=32)
+        return begin(int(day.timestamp()) * SECOND - offset_us, interval, offset_us=offset_us) - 1000
+    return open_us + INTERVALS[interval] - 1000
+
+
+def _candle(trade: Trade, open_us: int) -> Candle:
+    bought = not trade.is_buyer_maker
+    return Candle(
+        open_us=open_us,
+        open=trade.price,
+        high=trade.price,
+        low=trade.price,
+        close=trade.price,
+        base=trade.quantity,
+        quote=trade.quote,
+        count=1,
+        taker_base=trade.quantity if bought else 0,
+        taker_quote=trade.quote if bought else 0,
+        first_id=trade.id,
+        last_id=trade.id,
+    )
+
+
+def _sum(candles: Iterable[Candle]) -> Candle | None:
+    total: Candle | None = None
+    for candle in candles:
+        if total is None:
+            total = replace(candle)
+        else:
+            total.include(candle)
+    return total
