@@ -3,6 +3,7 @@
 import errno
 import json
 import threading
+from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def test_no_secret_gets_into_a_file(url: str, kept: str) -> None:
 
 
 def test_what_the_disk_is_too_slow_for_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_WAITING", 3)
+    monkeypatch.setattr(module, "MAX_WAITING", 3 * (module.LINE_BYTES + len("0")))
     is_writing, may_write = threading.Event(), threading.Event()
     write = module._Files.write  # pyright: ignore[reportPrivateUsage]  # the disk
 
@@ -140,6 +141,36 @@ def test_what_the_disk_is_too_slow_for_is_counted(tmp_path: Path, monkeypatch: p
     assert [line["frame"] for line in lines(tmp_path)] == ["with the disk", "0", "1", "2"]
 
 
+def test_what_waits_is_bounded_by_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 1000)
+    with Recorder(tmp_path) as recorder:
+        recorder.received(1, "x" * 1000)
+        recorder.replied("https://host/path", b"x" * 1000)
+        recorder.received(1, "short")
+
+    assert recorder.lost == 2
+    assert [line["frame"] for line in lines(tmp_path)] == ["short"]
+
+
+def test_what_is_being_written_waits_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", module.LINE_BYTES + 10)
+    is_writing = threading.Event()
+    write = module._Files.write  # pyright: ignore[reportPrivateUsage]  # the disk
+
+    def told(files: Any, line: Any) -> None:
+        is_writing.set()
+        write(files, line)
+
+    monkeypatch.setattr(module._Files, "write", told)  # pyright: ignore[reportPrivateUsage]  # as above
+    with Recorder(tmp_path) as recorder:
+        for _ in range(3):
+            recorder.received(1, "x" * 10)
+            assert is_writing.wait(10)
+            is_writing.clear()
+
+    assert recorder.lost == 0
+
+
 def test_a_disk_that_fails_ends_the_recording_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -148,12 +179,28 @@ def test_a_disk_that_fails_ends_the_recording_and_nothing_else(
 
     monkeypatch.setattr(module._Files, "write", full)  # pyright: ignore[reportPrivateUsage]  # the disk
     with Recorder(tmp_path) as recorder:
-        recorder.received(1, "one")
-        recorder._thread.join(10)  # pyright: ignore[reportPrivateUsage]  # its end is what is waited for
-        recorder.received(1, "two")
+        for number in range(3):
+            recorder.received(1, str(number))
 
     assert "recording ended, [Errno 28] No space left on device" in caplog.text
-    assert recorder.lost == 1
+    assert recorder.lost == 3
+
+
+def test_a_file_that_could_not_be_completed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "full").symlink_to("/dev/full")
+    full = (tmp_path / "full").open("wb")
+
+    def open_full(*_: object) -> BufferedWriter:
+        return full
+
+    monkeypatch.setattr(Path, "open", open_full)
+
+    with Recorder(tmp_path) as recorder:
+        recorder.received(1, FRAME)
+
+    assert "full is incomplete, [Errno 28] No space left on device" in caplog.text
 
 
 @pytest.mark.parametrize("settings", [{"max_bytes": 0}, {"max_files": 0}, {"name": ""}, {"name": "a/b"}])

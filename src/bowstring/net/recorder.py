@@ -14,7 +14,7 @@ parts of its path, `PUBLIC` parameters, and of ``streams`` what looks like the n
 import logging
 from glob import escape
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
@@ -25,7 +25,8 @@ from msgspec.json import Encoder
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError
 
-MAX_WAITING = 100_000  # lines; a disk that is further behind loses some, with a count
+MAX_WAITING = 64_000_000  # bytes; a disk that is further behind loses some, with a count
+LINE_BYTES = 220  # what a line takes in memory beside its text, measured
 MAX_PART = 20  # longer parts of a path may be keys
 PUBLIC = frozenset({"streams", "symbol", "symbols", "limit", "interval", "showPermissionSets", "fromId", "startTime"})
 
@@ -49,8 +50,7 @@ class Recorder:
     """Writes what it is given into ``folder``, in a thread of its own: a slow disk delays nobody.
 
     A file is closed at ``max_bytes``, and of the closed ones the oldest go, so that there are ``max_files`` at most.
-    What is lost because the disk is behind is counted in ``lost``, the messages of websockets in ``received_count``. A
-    context manager: its end writes the rest.
+    The messages of websockets are counted in ``received_count``. A context manager: its end writes the rest.
     """
 
     def __init__(
@@ -67,13 +67,19 @@ class Recorder:
         if not name or "/" in name:
             raise ConfigError(f"Recorder(name={name!r}): give the beginning of a file's name")
         folder.mkdir(parents=True, exist_ok=True)
-        self.lost = 0
         self.received_count = 0
         self._clock = clock or Clock()
         self._connections = 0
+        self._refused = self._put_bytes = 0  # written by the bot's thread, the next two by the recorder's
+        self._unwritten = self._taken_bytes = 0
         self._lines: SimpleQueue[Line | None] = SimpleQueue()
         self._files = _Files(folder, name=name, max_bytes=max_bytes, max_files=max_files)
         self._thread = self._clock.start_thread(self._write, name="recorder")
+
+    @property
+    def lost(self) -> int:
+        """How many lines were lost as the disk was behind or failed; when it fails, some before that may be too."""
+        return self._refused + self._unwritten
 
     def opened(self, url: str) -> int:
         """Note that a websocket is about to be opened; returns its number, for `received`."""
@@ -110,29 +116,37 @@ class Recorder:
         self.close()
 
     def _put(self, line: Line) -> None:
-        if self._lines.qsize() >= MAX_WAITING or not self._thread.is_alive():
-            self.lost += 1
-            if self.lost == 1:
+        size = _memory(line)
+        if self._put_bytes - self._taken_bytes + size > MAX_WAITING or not self._thread.is_alive():
+            self._refused += 1
+            if self._refused == 1:
                 log.error("recording: the disk is behind or gone, lines are lost from now on")
             return
+        self._put_bytes += size
         self._lines.put(line)
 
     def _write(self) -> None:
-        """The thread. A disk that fails ends it; what comes then is lost, and counted."""
+        """The thread. Once the disk has failed, what comes is lost, and counted."""
         try:
             while (line := self._next()) is not None:
                 self._files.write(line)
         except OSError as error:
             log.error("recording ended, %s", error)
-        finally:
-            self._files.close()
+            self._unwritten = 1
+            while self._take() is not None:
+                self._unwritten += 1
+        self._files.close()
 
     def _next(self) -> Line | None:
-        try:
-            return self._lines.get_nowait()
-        except Empty:
+        if self._lines.empty():
             self._files.flush()
-            return self._lines.get()
+        return self._take()
+
+    def _take(self) -> Line | None:
+        line = self._lines.get()
+        if line is not None:
+            self._taken_bytes += _memory(line)
+        return line
 
 
 class _Files:
@@ -161,7 +175,10 @@ class _Files:
         self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            log.error("%s is incomplete, %s", self._file.name, error)
 
     def _next(self) -> None:
         """Begin the next file that nobody else has begun; of one's own files the oldest go, and earlier ones."""
@@ -182,6 +199,11 @@ class _Files:
 
     def _paths(self) -> list[Path]:
         return sorted(self._folder.glob(f"{escape(self._name)}-[0-9][0-9][0-9][0-9][0-9][0-9].jsonl"))
+
+
+def _memory(line: Line) -> int:
+    """About the bytes that it takes while it waits."""
+    return LINE_BYTES + len(line.frame) + len(line.body) + len(line.url) + len(line.get)
 
 
 def public(url: str) -> str:
