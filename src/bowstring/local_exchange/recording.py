@@ -96,17 +96,17 @@ def _open_lines(file: Path, paths: Sequence[Path]) -> Recording:
     """What a `Recorder` wrote, into these files in this order."""
     if len({path.name[:-13] for path in paths}) > 1:
         raise ConfigError(f"{file}: holds several recordings, name one file: {', '.join(path.name for path in paths)}")
-    replies: list[RecordedReply] = []
+    replies: dict[tuple[str, int], RecordedReply] = {}  # by request and time: files repeat some
     futures = has_frames = False
     for where, line in _recorded_lines(paths):
         if line.get:
             body = _checked_body(line.body.encode(), where=where)
-            replies.append(RecordedReply(time_ns=line.time_ns, url=line.get, body=body))
+            replies[line.get, line.time_ns] = RecordedReply(time_ns=line.time_ns, url=line.get, body=body)
         futures = futures or "/fapi/" in line.get or line.url.startswith("wss://fstream.")
         has_frames = has_frames or bool(line.frame)
     if not has_frames:
         raise ConfigError(f"{file}: holds no frames")
-    return Recording(frames=lambda: _recorded_frames(paths), replies=tuple(replies), futures=futures)
+    return Recording(frames=lambda: _recorded_frames(paths), replies=tuple(replies.values()), futures=futures)
 
 
 def _recorded_lines(paths: Iterable[Path]) -> Iterator[tuple[_Where, Line]]:

@@ -5,13 +5,14 @@ the epoch, and
 
 * ``connection`` and ``url``: a websocket was opened (repeated at the head of each further file);
 * ``connection`` and ``frame``: one text message of it, byte for byte;
-* ``get`` and ``body``: a REST reply.
+* ``get`` and ``body``: a REST reply; where it is ``lasting``, the latest to that request is repeated as well.
 
 Of a URL only what is known to be public is kept, so no key, no signature and no listen key gets into a file: short
 parts of its path, `PUBLIC` parameters, and of ``streams`` what looks like the name of one.
 """
 
 import logging
+from collections.abc import Callable
 from glob import escape
 from pathlib import Path
 from queue import SimpleQueue
@@ -44,12 +45,14 @@ class Line(Struct, kw_only=True, omit_defaults=True):
     get: str = ""
     body: str = ""
     closed: bool = False
+    lasting: bool = False
 
 
 class Recorder:
     """Writes what it is given into ``folder``, in a thread of its own: a slow disk delays nobody.
 
-    A file is closed at ``max_bytes``, and of the closed ones the oldest go, so that there are ``max_files`` at most.
+    A file is closed at ``max_bytes``, and of the closed ones the oldest go, so that there are ``max_files`` at most. So
+    each file must do without the earlier ones: what holds on is repeated at its head, the rest `on_new_file` asks for.
     The messages of websockets are counted in ``received_count``. A context manager: its end writes the rest.
     """
 
@@ -72,6 +75,8 @@ class Recorder:
         self._connections = 0
         self._refused = self._put_bytes = 0  # written by the bot's thread, the next two by the recorder's
         self._unwritten = self._taken_bytes = 0
+        self._told_files = 1
+        self._on_new_file: list[Callable[[], None]] = []
         self._lines: SimpleQueue[Line | None] = SimpleQueue()
         self._files = _Files(folder, name=name, max_bytes=max_bytes, max_files=max_files)
         self._thread = self._clock.start_thread(self._write, name="recorder")
@@ -80,6 +85,13 @@ class Recorder:
     def lost(self) -> int:
         """How many lines were lost as the disk was behind or failed; when it fails, some before that may be too."""
         return self._refused + self._unwritten
+
+    def on_new_file(self, tell: Callable[[], None]) -> None:
+        """Have ``tell`` called after a further file was begun, in the thread that records, when it has more to record.
+
+        For what a file needs of its own, such as the snapshots of books.
+        """
+        self._on_new_file.append(tell)
 
     def opened(self, url: str) -> int:
         """Note that a websocket is about to be opened; returns its number, for `received`."""
@@ -97,9 +109,10 @@ class Recorder:
         text = frame if isinstance(frame, str) else frame.decode(errors="replace")
         self._put(Line(time_ns=self._clock.now_ns(), connection=connection, frame=text))
 
-    def replied(self, url: str, body: bytes) -> None:
-        """Keep the reply to ``GET url``."""
-        self._put(Line(time_ns=self._clock.now_ns(), get=public(url), body=body.decode(errors="replace")))
+    def replied(self, url: str, body: bytes, *, lasting: bool = False) -> None:
+        """Keep the reply to ``GET url``; a ``lasting`` one is repeated in each further file, until there is another."""
+        text = body.decode(errors="replace")
+        self._put(Line(time_ns=self._clock.now_ns(), get=public(url), body=text, lasting=lasting))
 
     def close(self) -> None:
         """Write what waits, and close the file."""
@@ -124,6 +137,10 @@ class Recorder:
             return
         self._put_bytes += size
         self._lines.put(line)
+        if self._files.count != self._told_files:
+            self._told_files = self._files.count
+            for tell in self._on_new_file:
+                tell()
 
     def _write(self) -> None:
         """The thread. Once the disk has failed, what comes is lost, and counted."""
@@ -156,6 +173,8 @@ class _Files:
         self._folder, self._name = folder, name
         self._max_bytes, self._max_files = max_bytes, max_files
         self._opened: dict[int, Line] = {}
+        self._lasting: dict[str, Line] = {}
+        self.count = 0
         self._number = max((int(path.stem[-6:]) for path in self._paths()), default=0)
         self._next()
 
@@ -163,12 +182,14 @@ class _Files:
         if self._size >= self._max_bytes:
             self._file.close()
             self._next()
-            for opened in self._opened.values():
-                self._write(opened)
+            for repeated in (*self._opened.values(), *self._lasting.values()):
+                self._write(repeated)
         if line.url:
             self._opened[line.connection] = line
         elif line.closed:
             self._opened.pop(line.connection, None)
+        elif line.lasting:
+            self._keep(line)
         self._write(line)
 
     def flush(self) -> None:
@@ -191,8 +212,16 @@ class _Files:
             except FileExistsError:  # another recorder writes into this folder, under this name
                 continue
         self._size = 0
+        self.count += 1
         for old in self._paths()[: -self._max_files]:
             old.unlink(missing_ok=True)
+
+    def _keep(self, line: Line) -> None:
+        lasting = self._lasting | {line.get: line}
+        if sum(len(one.body) for one in lasting.values()) <= self._max_bytes // 2:
+            self._lasting = lasting
+        else:
+            log.warning("%s: too long to be repeated in each file of %d bytes", line.get, self._max_bytes)
 
     def _write(self, line: Line) -> None:
         self._size += self._file.write(_encode(line) + b"\n")
