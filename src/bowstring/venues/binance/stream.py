@@ -5,7 +5,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from urllib.parse import quote
 
 from bowstring.core.components import Collector, Emit
@@ -70,6 +70,7 @@ class BinanceStream(Collector):
             recorder.on_new_file(self._new_file.set)
         self._lines: list[Line] = []
         self.name = _name(venue, self._subscriptions)
+        self.symbols = frozenset(chain.from_iterable(self._subscriptions.values()))
         for symbols in self._subscriptions.values():
             listing.want(symbols)
         self._check()
