@@ -29,6 +29,7 @@ from bowstring.venues.binance.silence import SilenceWatch
 from bowstring.venues.binance.wire import (
     LIST_SUBSCRIPTIONS,
     Data,
+    Empty,
     Ignored,
     Parser,
     Reply,
@@ -64,6 +65,7 @@ class Line:
         stale_after_s: Mapping[str, float],
         fetch: Callable[[Instrument], Awaitable[Snapshot]],
         ignored: Counter[str],
+        empty: Counter[str],
         clock: Clock,
         strict: bool,
         recorder: Recorder | None,
@@ -76,6 +78,7 @@ class Line:
         self._stale_after_s = stale_after_s
         self._fetch = fetch
         self._ignored = ignored
+        self._empty = empty
         self._clock = clock
         self._parser = Parser(streams, is_strict=strict)
         self._recorder = recorder
@@ -127,7 +130,7 @@ class Line:
                 on_message=receive if self._recorder is None else _recorded(self._recorder, connection, receive),
                 name=self.name,
                 idle_after_s=IDLE_AFTER_S,
-                probe=_ask_for_subscriptions,
+                probe=lambda websocket: websocket.send(LIST_SUBSCRIPTIONS),
                 probe_timeout_s=ANSWER_TIMEOUT_S,
             )
         except BaseException:
@@ -206,13 +209,12 @@ class Line:
                 return
             if not isinstance(parsed, Data):
                 self._note(parsed)
-                return
-            if not handover.is_under_way:
+            elif not handover.is_under_way:
                 last[parsed.stream] = parsed
                 publish(parsed)
-                return
-            for data in handover.news(parsed, is_new=number == handover.newest):
-                publish(data)
+            else:
+                for data in handover.news(parsed, is_new=number == handover.newest):
+                    publish(data)
 
         return receive
 
@@ -237,9 +239,11 @@ class Line:
             excerpt=text_of(frame[:200]),
         )
 
-    def _note(self, parsed: Reply | ServerShutdown | Ignored) -> None:
+    def _note(self, parsed: Empty | Reply | ServerShutdown | Ignored) -> None:
         """Take note of what is no data."""
-        if isinstance(parsed, Ignored):
+        if isinstance(parsed, Empty):
+            self._empty[parsed.stream] += 1
+        elif isinstance(parsed, Ignored):
             kind = parsed.kind if parsed.kind in self._ignored or len(self._ignored) < MAX_KINDS else "others"
             self._ignored[kind] += 1
             if self._ignored[kind] == 1:
@@ -294,7 +298,3 @@ async def _settle(new: WebSocket) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_S):
             await new.closed()
-
-
-def _ask_for_subscriptions(websocket: WebSocket) -> None:
-    websocket.send(LIST_SUBSCRIPTIONS)

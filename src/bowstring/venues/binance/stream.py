@@ -32,7 +32,8 @@ class BinanceStream(Collector):
 
     ``subscriptions`` gives unified symbols by kind of stream (`payloads.KINDS`); ``stale_after_s`` says for which
     kinds, and after how many seconds without data, a stream's silence is told by `StreamStale`. ``ignored`` counts by
-    kind the frames that were not subscribed or are not known. ``snapshots`` fetches those of books.
+    kind the frames that were not subscribed or are not known, ``empty`` by stream those that said that there is nothing
+    to tell: a quote without a bid or without an ask, a day without a trade. ``snapshots`` fetches those of books.
 
     With one connection, its run ends by raising when that does. With several, each is supervised by itself, and told
     of by its own name: when one breaks, the others go on.
@@ -53,6 +54,7 @@ class BinanceStream(Collector):
         recorder: Recorder | None = None,
     ) -> None:
         self.ignored = Counter[str]()
+        self.empty = Counter[str]()
         self._venue = venue
         self._market = market
         self._url = ws_url.rstrip("/")
@@ -139,6 +141,7 @@ class BinanceStream(Collector):
             stale_after_s=self._stale_after_s,
             fetch=self._snapshots.fetch,
             ignored=self.ignored,
+            empty=self.empty,
             clock=self.clock,
             strict=self._strict,
             recorder=self._recorder,
