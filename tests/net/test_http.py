@@ -2,6 +2,7 @@ import asyncio
 import gc
 import json
 import logging
+import math
 import os
 import re
 import socket
@@ -13,6 +14,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bowstring.core.errors import ConfigError, Disconnected, NotSent, Rejected
 from bowstring.net.budget import WeightBudget
@@ -477,6 +480,25 @@ async def test_without_a_time_to_retry_a_ban_has_a_default_and_a_limit_ends_with
             await http.send("POST", "/order")
 
     assert budget.wait_s(1, kind="cancel") == pytest.approx(pause_s)
+
+
+dates = st.datetimes().map(lambda at: f"{at:%a, %d %b} {at.year:04} {at:%H:%M:%S} GMT")
+digits = st.integers().map(str) | st.sampled_from(["9" * 14, "9" * 15, "9" * 5000, "1" + " " * 20, "٣"])
+headers = dates | digits | st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"]), max_size=30)
+
+
+@given(retry_after=headers | st.tuples(dates, st.text(max_size=4), digits).map("".join).map(ascii))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_a_retry_after_says_it_is_a_pause_or_none(retry_after: str) -> None:
+    clock = Sleeper()
+    budget = WeightBudget(now_ns=clock.now_ns)
+
+    refusal = answer(429, b"", headers={"Retry-After": retry_after})
+    async with http_server(refusal) as server, client(server.url, clock=clock, budget=budget) as http:
+        with pytest.raises(Rejected, match="HTTP 429"):
+            await http.send("POST", "/order")
+
+    assert 0 <= budget.wait_s(1, kind="cancel") < math.inf
 
 
 async def test_an_overloaded_server_gets_no_reads_until_it_wants_them(server: HttpServer) -> None:
