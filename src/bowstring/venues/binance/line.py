@@ -1,7 +1,7 @@
 """One line to Binance: the streams that share a connection, and the connections that follow one another on it.
 
 The venue ends every connection after 24 hours. Before that a new one is made, and the old one is closed when nothing
-can be missing: see `handover`.
+can be missing, or after a while in which some stream was silent: see `handover`.
 """
 
 import asyncio
@@ -43,8 +43,7 @@ IDLE_AFTER_S = 10.0  # without any message; then the venue is asked for its subs
 ANSWER_TIMEOUT_S = 5.0
 ROTATE_AFTER_S = 23 * 3600.0  # the venue ends a connection after 24 h
 ROTATE_AGAIN_S = 60.0  # when the new connection could not be made
-OVERLAP_S = 30.0  # so long at most two connections are kept
-SETTLE_S = 5.0  # so far at most the old one was ahead
+OVERLAP_S = 30.0  # so long at most two connections are kept: streams that say nothing do not go over before
 MAX_KINDS = 64  # of ignored frames that are counted one by one
 
 Receive = Callable[[Frame], None]
@@ -103,7 +102,7 @@ class Line:
     async def _run(self, emit: Emit, watch: SilenceWatch, on_up: Callable[[], None], tasks: asyncio.TaskGroup) -> None:
         depths = {name: s.instrument for name, s in self._streams.items() if s.kind in ("depth", "depth@100ms")}
         self._books = Books(depths, fetch=self._fetch, emit=emit, clock=self._clock, tasks=tasks)
-        handover = Handover()
+        handover = Handover(self._streams)
         self._rotate_after_s = ROTATE_AFTER_S
         publish = _publisher(emit, watch, self._books)
         receiver = partial(self._receiver, emit, publish, self._books)
@@ -167,9 +166,9 @@ class Line:
         publish: Callable[[Data], None],
         handover: Handover,
     ) -> WebSocket:
-        """A new connection, with the old one closed when that has nothing more to bring.
+        """A new connection, with the old one closed when that has nothing more to bring, or after `OVERLAP_S`.
 
-        When there is none, the old one. Raises `Disconnected` when the old one ends before that: something may be
+        When there is none, the old one. Raises `Disconnected` when one of the two ends before that: something may be
         missing.
         """
         caught_up = asyncio.Event()
@@ -180,25 +179,22 @@ class Line:
         except Disconnected as error:
             log.warning("%s: no new connection before the old one ends, %s", self.name, error)
             self._rotate_after_s = ROTATE_AGAIN_S
-            handover.end()
             return old
         try:
-            await _overlap(old, caught_up)
-            await self._close(old)
+            await _overlap(old, new, caught_up)
             for data in handover.old_closed():
                 publish(data)
-            await _settle(new)
+            await self._close(old)  # which hears nothing more
         except BaseException:
             await self._close(new)
             raise
-        handover.end()
         log.info("%s: went over to a new connection", self.name)
         return new
 
     def _receiver(self, emit: Emit, publish: Callable[[Data], None], books: Books, handover: Handover) -> Receive:
         """What takes the frames of the newest connection."""
         number = handover.newest
-        parse, last = self._parser.parse, handover.last
+        parse, last, pending = self._parser.parse, handover.last, handover.pending
 
         def receive(frame: Frame) -> None:
             try:
@@ -209,7 +205,7 @@ class Line:
                 return
             if not isinstance(parsed, Data):
                 self._note(parsed)
-            elif not handover.is_under_way:
+            elif number == handover.newest and parsed.stream not in pending:  # as `news` would have it, at less cost
                 last[parsed.stream] = parsed
                 publish(parsed)
             else:
@@ -280,21 +276,15 @@ def _recorded(recorder: Recorder, connection: int, receive: Callable[[Frame], No
     return record
 
 
-async def _overlap(old: WebSocket, caught_up: asyncio.Event) -> None:
-    """Wait until the old connection has nothing more to bring. Raises `Disconnected` when it ends before."""
+async def _overlap(old: WebSocket, new: WebSocket, caught_up: asyncio.Event) -> None:
+    """Wait until the old connection has nothing more to bring. Raises `Disconnected` when either ends before."""
     try:
         async with asyncio.TaskGroup() as tasks:
-            ended = tasks.create_task(old.closed())
+            ended = [tasks.create_task(one.closed()) for one in (old, new)]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(OVERLAP_S):
                     await caught_up.wait()
-            ended.cancel()
+            for task in ended:
+                task.cancel()
     except BaseExceptionGroup as errors:
         raise cause_of(errors) from None
-
-
-async def _settle(new: WebSocket) -> None:
-    """Wait until the new connection has brought all that the old one has. Raises `Disconnected` when it ends before."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(SETTLE_S):
-            await new.closed()
