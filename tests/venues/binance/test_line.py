@@ -16,6 +16,7 @@ from bowstring.market.events import BookChanged, BookLost, MarketEvent, Trade
 from bowstring.market.instrument import Instrument
 from bowstring.venues.binance import Binance, BinanceFutures, books, line, snapshots
 from bowstring.venues.binance.stream import MAX_STREAMS, MAX_URL
+from bowstring.venues.binance.trade_ids import TradeCounts
 from tests.venues.binance.facts import (
     BTC,
     FUTURES_AGG_TRADE,
@@ -288,6 +289,7 @@ async def test_a_new_connection_takes_over_before_the_old_one_is_closed(
     assert of(*events) == ["Trade"] * 6
     assert collector.repeated == 2
     assert binance.streams == [["btcusdt@trade"]] * 2
+    assert collector.trade_counts() == {"BTC/USDT": TradeCounts()}
 
 
 @pytest.mark.usefixtures("_soon")
@@ -485,3 +487,63 @@ async def test_stopping_in_the_middle_closes_both_connections(binance: FakeBinan
         await binance.until(lambda: len(binance.streams) == 2)
 
     await binance.until(lambda: not (binance.is_open(0) or binance.is_open(1)))
+
+
+# Trades that never came
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_trades_that_no_connection_brought_are_counted(
+    binance: FakeBinance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(line, "OVERLAP_S", 0.05)
+    collector = venue(binance).trades("BTC/USDT", "ETH/USDT")
+
+    async with running(collector, binance) as feed:
+        await binance.send(trade(1), trade(1, "ETH"))
+        await binance.until(lambda: len(binance.streams) == 2)
+        monkeypatch.setattr(line, "ROTATE_AFTER_S", 60)
+        await binance.send(trade(4), trade(2, "ETH"), to=1)  # and the old one never gets so far
+        await binance.until(lambda: not binance.is_open(0))
+        await feed.until(4)
+        assert collector.trade_counts() == {
+            "BTC/USDT": TradeCounts(holes=1, missing=2),
+            "ETH/USDT": TradeCounts(),
+        }
+        await binance.close_socket(1012)
+        await feed.end()
+    async with running(collector, binance) as feed:
+        await binance.send(trade(9), trade(3, "ETH"), to=-1)
+        await feed.until(2)
+
+    assert collector.trade_counts() == {"BTC/USDT": TradeCounts(holes=2, missing=6), "ETH/USDT": TradeCounts()}
+    assert "binance trade:BTC/USDT,ETH/USDT: 2 trades of BTC/USDT between 1 and 4 never came" in caplog.messages
+
+
+async def test_a_trade_that_could_not_be_read_is_counted_too(binance: FakeBinance) -> None:
+    collector = venue(binance).trades("BTC/USDT")
+
+    async with running(collector, binance) as feed:
+        assert collector.trade_counts() == {"BTC/USDT": TradeCounts()}
+        await binance.send(trade(1), trade(2).replace(b"100.10", b"NaN"), trade(3))
+        await feed.until(3)
+
+    assert collector.trade_counts() == {"BTC/USDT": TradeCounts(holes=1, missing=1)}
+
+
+async def test_of_futures_the_aggregates_are_counted(binance: FakeBinance) -> None:
+    futures = BinanceFutures("local", rest_url=binance.rest_url, ws_url=binance.ws_url)
+    collector = futures.stream(trades=["BTC/USDT:USDT"], quotes=["ETH/USDT:USDT"])
+    frame = combined("btcusdt@aggTrade", FUTURES_AGG_TRADE)  # of the trades 100 to 105
+
+    async with running(collector, binance, connections=2) as feed:
+        await feed.until(2)
+        market = binance.paths.index("/market/stream")
+        await binance.send(frame, frame.replace(b"5933014", b"5933017").replace(b'"f":100', b'"f":106'), to=market)
+        await feed.until(4)
+
+    assert collector.trade_counts() == {"BTC/USDT:USDT": TradeCounts(holes=1, missing=2)}
+
+
+def test_before_the_start_there_are_no_counts() -> None:
+    assert Binance("paper").trades("BTC/USDT").trade_counts() == {}

@@ -18,7 +18,7 @@ from bowstring.core.components import Emit
 from bowstring.core.errors import BadMessage, Disconnected
 from bowstring.core.supervision import cause_of
 from bowstring.market.book_sync import Counts, Diff, Snapshot
-from bowstring.market.events import BadData, MarketEvent, StreamStale
+from bowstring.market.events import BadData, MarketEvent, StreamStale, Trade
 from bowstring.market.instrument import Instrument
 from bowstring.net.recorder import Recorder
 from bowstring.net.websocket import WebSocket, connect
@@ -26,6 +26,7 @@ from bowstring.venues.binance.books import Books
 from bowstring.venues.binance.handover import Handover
 from bowstring.venues.binance.payloads import Frame
 from bowstring.venues.binance.silence import SilenceWatch
+from bowstring.venues.binance.trade_ids import TradeIds
 from bowstring.venues.binance.wire import (
     LIST_SUBSCRIPTIONS,
     Data,
@@ -65,6 +66,7 @@ class Line:
         fetch: Callable[[Instrument], Awaitable[Snapshot]],
         ignored: Counter[str],
         empty: Counter[str],
+        trade_ids: TradeIds,
         clock: Clock,
         strict: bool,
         recorder: Recorder | None,
@@ -78,6 +80,7 @@ class Line:
         self._fetch = fetch
         self._ignored = ignored
         self._empty = empty
+        self._trade_ids = trade_ids
         self._clock = clock
         self._parser = Parser(streams, is_strict=strict)
         self._recorder = recorder
@@ -104,7 +107,7 @@ class Line:
         self._books = Books(depths, fetch=self._fetch, emit=emit, clock=self._clock, tasks=tasks)
         handover = Handover(self._streams)
         self._rotate_after_s = ROTATE_AFTER_S
-        publish = _publisher(emit, watch, self._books)
+        publish = _publisher(emit, watch, self._books, self._trade_ids)
         receiver = partial(self._receiver, emit, publish, self._books)
         websocket = await self._connect(receiver(handover))
         on_up()
@@ -253,7 +256,7 @@ class Line:
             log.warning("%s: the venue refused a request: %s", self.name, parsed.error)
 
 
-def _publisher(emit: Emit, watch: SilenceWatch, books: Books) -> Callable[[Data], None]:
+def _publisher(emit: Emit, watch: SilenceWatch, books: Books, trade_ids: TradeIds) -> Callable[[Data], None]:
     """What publishes data."""
     heard, time = watch.heard, watch.time
 
@@ -262,8 +265,10 @@ def _publisher(emit: Emit, watch: SilenceWatch, books: Books) -> Callable[[Data]
         heard[data.stream] = time()
         if type(event) is Diff:  # isinstance takes four times as long to say no
             books.take(data.stream, event)
-        else:
-            emit(cast("MarketEvent", event))
+            return
+        if type(event) is Trade:
+            trade_ids.take(data.stream, data.sequence)
+        emit(cast("MarketEvent", event))
 
     return publish
 
