@@ -1,0 +1,300 @@
+"""Trading on Binance Spot: a `Gateway` over the WebSocket API, and over REST where that is down.
+
+Orders are written in the caller's stack, on the connection that brings the account's events. Questions go over REST,
+whose client waits and repeats. What an answer proves is decided in `session` and in `bowstring.net.http`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from functools import partial
+from typing import Literal
+
+from msgspec import Raw
+
+from bowstring.core.errors import NotSent, Rejected
+from bowstring.core.supervision import cause_of
+from bowstring.market.instrument import Instrument
+from bowstring.net.budget import WeightBudget
+from bowstring.net.http import HttpClient
+from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
+from bowstring.trading.messages import PlaceOrder
+from bowstring.venues.binance.listing import Listing
+from bowstring.venues.binance.markets import SPOT
+from bowstring.venues.binance.order_requests import Params, check, naming, placing, replacing
+from bowstring.venues.binance.order_results import (
+    parse_balances,
+    parse_order,
+    parse_orders,
+    parse_query,
+    parse_replaced,
+    parse_time,
+)
+from bowstring.venues.binance.refusal import ARCHIVED, NO_SUCH_ORDER, SKEWED
+from bowstring.venues.binance.rest_account import RestAccount
+from bowstring.venues.binance.session import Event, Session
+from bowstring.venues.binance.sessions import Sessions
+from bowstring.venues.binance.signing import Keys, Stamp
+from bowstring.venues.binance.trade_history import OrderNames, TradeHistory
+from bowstring.venues.binance.user_data import Execution, Holdings
+from bowstring.venues.binance.venue_time import VenueTime
+
+OrdersOver = Literal["ws", "rest"]
+
+RECV_WINDOW_S = 2.0  # as long as an order is valid by default; the venue's default is 5 s, "5000 or less" its advice
+ENGINE_S = 10.0  # so long the venue waits for its matching engine, which goes on with the order nevertheless
+QUERY_LAG_S = 2.0
+OPEN_ORDERS_WEIGHT, ORDER_WEIGHT, ACCOUNT_WEIGHT = 80, 4, 20
+ZERO = Decimal(0)
+
+log = logging.getLogger(__name__)
+
+
+class BinanceGateway:
+    """One account of Binance Spot.
+
+    A request is checked against its time window before it is handed to the matching engine, which may take its time:
+    the venue gives up on an answer after 10 s, the order lives on. So ``validity_s`` is ``recv_window_s`` and those.
+    ``query_lag_s``: queries are answered from memory or a database, of which Binance says only that "some delay is
+    normal"; 2 s is our allowance (docs/decisions/0018-until-when-binance-may-accept-an-order.md).
+
+    Orders in symbols that are not among the ``listing``'s keep the venue's name for the symbol in reports.
+    """
+
+    replaces_natively = True
+    query_lag_s = QUERY_LAG_S
+
+    def __init__(
+        self,
+        venue: str,
+        *,
+        keys: Keys,
+        listing: Listing,
+        open_client: Callable[[], HttpClient],
+        budget: WeightBudget,
+        ws_api_url: str,
+        recv_window_s: float = RECV_WINDOW_S,
+        orders_over: OrdersOver = "ws",
+    ) -> None:
+        self.venue = venue
+        self.validity_s = recv_window_s + ENGINE_S
+        self._listing = listing
+        self._open_client = open_client
+        self._budget = budget
+        self._orders_over = orders_over
+        self._stamp = Stamp(keys, window_ms=round(recv_window_s * 1000))
+        self._instruments: dict[str, Instrument] = {}
+        self._by_venue_symbol: dict[str, Instrument] = {}
+        self._names = OrderNames()
+        self._time = VenueTime(self.time_ns, name=venue)
+        self._client: HttpClient | None = None
+        self._rest: RestAccount | None = None
+        self._sessions = Sessions(
+            venue,
+            ws_api_url,
+            make=self._new_session,
+            time=self._time,
+            tell=self._tell,
+            on_retired=self._on_retired,
+        )
+        self._report: Callable[[Report], None] = _nobody_listens
+        self._elsewhere: set[asyncio.Future[OrderReport]] = set()  # orders that did not go over the present connection
+        self._balances_ms: dict[str, int] = {}
+
+    @property
+    def keeps_order(self) -> bool:
+        """While all orders that are under way went over the present connection."""
+        return self._sessions.current is not None and self._orders_over == "ws" and not self._elsewhere
+
+    async def open(self) -> Sequence[Instrument]:
+        """Read the venue's clock, what it lists, and, to see that the key is good, the balances."""
+        self._client = self._open_client()
+        self._rest = RestAccount(self._client, stamp=self._stamp, time=self._time)
+        await self._time.measure()
+        instruments = await self._listing.wanted()
+        self._instruments = {instrument.symbol: instrument for instrument in instruments}
+        self._by_venue_symbol = {instrument.venue_symbol: instrument for instrument in instruments}
+        await self.balances()
+        return instruments
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+        if self._sessions.current is not None:
+            await self._sessions.current.close()
+
+    async def stream(self, report: Callable[[Report], None], ready: Callable[[], None]) -> None:
+        """Raises what `Sessions.run` raises."""
+        self._report = report
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                keeping = tasks.create_task(self._time.keep())
+                await self._sessions.run(ready)
+                keeping.cancel()
+        except BaseExceptionGroup as errors:
+            raise cause_of(errors) from None
+        finally:
+            self._report = _nobody_listens
+
+    # Writing
+
+    def place(self, order: PlaceOrder) -> "asyncio.Future[OrderReport]":
+        """An order that the venue is known to refuse is not sent."""
+        instrument = self._checked(order)
+        params = placing(order, instrument.venue_symbol)
+        session = self._session()
+        if session is None:
+            return self._order_over_rest(self._write("POST", "/api/v3/order", params, parse_order))
+        return session.send("order.place", params, kind="write", read=parse_order)
+
+    def replace(self, old: OrderRef, order: PlaceOrder) -> "asyncio.Future[OrderReport]":
+        """The new order is placed only if the old one could be cancelled."""
+        instrument = self._checked(order)
+        params = replacing(old, order, instrument.venue_symbol)
+        session = self._session()
+        if session is None:
+            return self._order_over_rest(self._write("POST", "/api/v3/order/cancelReplace", params, parse_replaced))
+        return session.send("order.cancelReplace", params, kind="write", read=parse_replaced)
+
+    def cancel(self, order: OrderRef) -> Awaitable[OrderReport]:
+        """A cancel that is refused for its time is sent once more. One that cannot leave by one way takes the other."""
+        params = naming(order, self._venue_symbol(order.symbol))
+        session = self._session()
+        if session is not None:
+            with suppress(NotSent):
+                return self._insist(session.send("order.cancel", params, kind="cancel", read=parse_order), params)
+        return self._account().timely(partial(self._cancel_over_rest, params))
+
+    async def _insist(self, first: "asyncio.Future[OrderReport]", params: Params) -> OrderReport:
+        try:
+            return await first
+        except Rejected as rejection:
+            if rejection.code != SKEWED:
+                raise
+        await self._time.measure()
+        return await self._cancel_over_rest(params)
+
+    def _cancel_over_rest(self, params: Params) -> Coroutine[object, object, OrderReport]:
+        return self._write("DELETE", "/api/v3/order", params, parse_order, is_cancel=True)
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        params: Params,
+        read: Callable[[bytes | Raw], OrderReport],
+        *,
+        is_cancel: bool = False,
+    ) -> OrderReport:
+        return read(await self._account().write(method, path, params, is_cancel=is_cancel))
+
+    def _order_over_rest(self, request: Coroutine[object, object, OrderReport]) -> "asyncio.Future[OrderReport]":
+        answer = asyncio.get_running_loop().create_task(request)
+        self._note_elsewhere(answer)
+        return answer
+
+    def _note_elsewhere(self, answer: "asyncio.Future[OrderReport]") -> None:
+        self._elsewhere.add(answer)
+        answer.add_done_callback(self._elsewhere.discard)
+
+    def _session(self) -> Session | None:
+        return self._sessions.current if self._orders_over == "ws" else None
+
+    def _checked(self, order: PlaceOrder) -> Instrument:
+        instrument = self._instruments.get(order.symbol)
+        if instrument is None:
+            raise NotSent(f"{self.venue} lists no {order.symbol}, or it was not asked for when the bot started")
+        check(order, instrument)
+        return instrument
+
+    # Reading
+
+    async def query(self, order: OrderRef) -> OrderReport | None:
+        venue_symbol = self._venue_symbol(order.symbol)
+        try:
+            body = await self._account().read("/api/v3/order", naming(order, venue_symbol), weight=ORDER_WEIGHT)
+        except Rejected as rejection:
+            if rejection.code == NO_SUCH_ORDER:
+                return None
+            if rejection.code == ARCHIVED:
+                reason = "it ended, unfilled, more than 90 days ago"
+                return OrderReport(client_order_id=order.client_order_id, status="cancelled", reason=reason)
+            raise
+        shown = parse_query(body)
+        self._names.learn(venue_symbol, str(shown.order_id), order.client_order_id)
+        return shown.report(order.client_order_id)
+
+    async def open_orders(self) -> Sequence[tuple[str, OrderReport]]:
+        shown = parse_orders(await self._account().read("/api/v3/openOrders", {}, weight=OPEN_ORDERS_WEIGHT))
+        for order in shown:
+            self._names.learn(order.symbol, str(order.order_id), order.client_order_id)
+        return [(self._symbol(order.symbol), order.report()) for order in shown]
+
+    async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
+        history = TradeHistory(self._account(), self._names)
+        return await history.since(symbol, self._venue_symbol(symbol), time_ns, now_ms=self._time.now_ms())
+
+    async def balances(self) -> Sequence[BalanceReport]:
+        """Those that are not 0, and those that were not when last seen."""
+        params: Params = {"omitZeroBalances": "true"}
+        shown = parse_balances(await self._account().read("/api/v3/account", params, weight=ACCOUNT_WEIGHT))
+        gone = self._balances_ms.keys() - {balance.currency for balance in shown}
+        for balance in shown:
+            self._balances_ms.setdefault(balance.currency, 0)
+        return [*shown, *(BalanceReport(currency=name, free=ZERO, locked=ZERO) for name in sorted(gone))]
+
+    async def time_ns(self) -> int:
+        if self._client is None:
+            raise self._not_open()
+        return parse_time((await self._client.get("/api/v3/time")).body)
+
+    def _account(self) -> RestAccount:
+        if self._rest is None:
+            raise self._not_open()
+        return self._rest
+
+    def _not_open(self) -> NotSent:
+        return NotSent(f"{self.venue}: the gateway was not opened")
+
+    def _venue_symbol(self, symbol: str) -> str:
+        instrument = self._instruments.get(symbol)
+        return instrument.venue_symbol if instrument else SPOT.venue_symbol(symbol)
+
+    def _symbol(self, venue_symbol: str) -> str:
+        instrument = self._by_venue_symbol.get(venue_symbol)
+        return instrument.symbol if instrument else venue_symbol
+
+    # Hearing
+
+    def _new_session(self, on_event: Callable[[Event], None]) -> Session:
+        return Session(
+            f"{self.venue} orders",
+            stamp=self._stamp,
+            time=self._time,
+            budget=self._budget,
+            symbols=self._by_venue_symbol,
+            on_event=on_event,
+        )
+
+    def _on_retired(self, session: Session) -> None:
+        for answer in session.unanswered():
+            self._note_elsewhere(answer)
+
+    def _tell(self, event: Execution | Holdings, is_newest: bool) -> None:
+        if isinstance(event, Execution):
+            for report in event.reports:
+                if isinstance(report, OrderReport):
+                    self._names.learn(event.symbol, report.venue_order_id, report.client_order_id)
+                self._report(report)
+            return
+        for balance in event.balances:
+            last_ms = self._balances_ms.get(balance.currency, 0)
+            if event.updated_ms > last_ms or (event.updated_ms == last_ms and is_newest):
+                self._balances_ms[balance.currency] = event.updated_ms
+                self._report(balance)
+
+
+def _nobody_listens(report: Report) -> None:
+    """There is no stream."""
