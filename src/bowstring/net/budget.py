@@ -64,6 +64,7 @@ class WeightBudget:
         self._now_ns = now_ns or Clock().now_ns
         self._used: dict[int, int] = {}
         self._under_way: set[Charge] = set()
+        self._present = (0, 0)  # the windows that the server may be in, as of the last look
         self._paused_until_ns: dict[Kind, int] = dict.fromkeys(KINDS, 0)
 
     def wait_s(self, weight: int, *, kind: Kind = "read") -> float:
@@ -73,7 +74,7 @@ class WeightBudget:
         if weight > room:
             return math.inf
         free_ns = self._paused_until_ns[kind]
-        for window in self._windows(now_ns):
+        for window in self._present:
             if self._used.get(window, 0) + weight > room:
                 free_ns = max(free_ns, self._over_ns(window))
         return max(0, free_ns - now_ns) / 1e9
@@ -83,7 +84,7 @@ class WeightBudget:
         wait_s = self.wait_s(weight, kind=kind)
         if wait_s > 0:
             raise NotSent(f"{self._why(weight, kind)}: nothing for {wait_s:.3f} s")
-        first, last = self._windows(self._now_ns())
+        first, last = self._present
         charge = Charge(weight, first=first, last=last)
         self._under_way.add(charge)
         for window in range(first, last + 1):
@@ -101,7 +102,7 @@ class WeightBudget:
             for window in range(charge.first, charge.last + 1):
                 if window in self._used:
                     self._used[window] = max(0, self._used[window] - charge.weight)
-        first, last = self._windows(self._now_ns())
+        first, last = self._present
         if used is not None and charge.first == first == last:  # else it may speak of the window before
             others = sum(one.weight for one in self._under_way)  # which it may not have counted yet
             self._used[last] = max(self._used.get(last, 0), used + others)
@@ -138,11 +139,13 @@ class WeightBudget:
     def _advance(self) -> int:
         """Count what is under way in the windows that have begun, and forget those that are over."""
         now_ns = self._now_ns()
-        first, last = self._windows(now_ns)
-        for charge in self._under_way:
-            for window in range(max(charge.last + 1, first), last + 1):
-                self._used[window] = self._used.get(window, 0) + charge.weight
-            charge.last = max(charge.last, last)
-        for window in [window for window in self._used if window < first]:
-            del self._used[window]
+        present = self._windows(now_ns)
+        if present != self._present:
+            self._present = first, last = present
+            for charge in self._under_way:
+                for window in range(max(charge.last + 1, first), last + 1):
+                    self._used[window] = self._used.get(window, 0) + charge.weight
+                charge.last = max(charge.last, last)
+            for window in [window for window in self._used if window < first]:
+                del self._used[window]
         return now_ns

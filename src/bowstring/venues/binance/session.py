@@ -223,6 +223,8 @@ class Session:
             _, pending = self._pending.popitem()
             self._settle(pending)
             pending.fail(Disconnected(f"{pending.method}: {reason}; the outcome is unknown"))
+            if not pending.answer.cancelled():
+                pending.answer.exception()  # nobody need be left to hear it
 
     def _settle(self, pending: "_Pending[Any]", *, is_free: bool = False) -> None:
         if pending.charge is not None:
