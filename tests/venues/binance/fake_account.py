@@ -68,13 +68,14 @@ class FakeAccount:
         self.sockets: list[web.WebSocketResponse] = []
         self.opened = 0
         self.refuses = False
+        self.refused = 0
         self.orders: dict[str, Params] = {}
         self.open_orders: dict[str, None] = {}
         self.trades: list[dict[str, object]] = []
         self.balances = [{"asset": "BTC", "free": "1.00000000", "locked": "0.00000000"}]
         self.rest_url = self.ws_api_url = ""
         self._changed = asyncio.Event()
-        self._runner = web.AppRunner(self._app(), shutdown_timeout=0.1)
+        self._runner = web.AppRunner(self._app(), shutdown_timeout=0.01)
 
     # What a test says
 
@@ -175,7 +176,8 @@ class FakeAccount:
     def _my_trades(self, params: Params) -> tuple[int, object]:
         limit, first = int(params["limit"]), int(params.get("fromId", 0))
         start, end = int(params.get("startTime", 0)), int(params.get("endTime", 10**15))
-        if ("fromId" in params and "startTime" in params) or end - start >= 86_400_000 > 10**15 - end:
+        has_both = "startTime" in params and "endTime" in params
+        if ("fromId" in params and "startTime" in params) or (has_both and end - start > 86_400_000):
             return 400, error(-1128, "Combination of optional parameters invalid.")
         found = [one for one in self.trades if int(str(one["id"])) >= first and start <= int(str(one["time"])) <= end]
         return 200, found[:limit]
@@ -186,6 +188,7 @@ class FakeAccount:
         self.requests.append((method, params))
         waiting = self.queued.get(method)
         handler = waiting.popleft() if waiting else self.handlers[method]
+        self._changed.set()
         return handler(params)
 
     def _app(self) -> web.Application:
@@ -210,6 +213,7 @@ class FakeAccount:
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         if self.refuses:
+            self.refused += 1
             self._changed.set()
             return web.Response(status=503)
         socket = web.WebSocketResponse()

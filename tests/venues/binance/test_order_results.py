@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -122,13 +123,11 @@ def test_hostile_bytes_raise_bad_message_only(data: st.DataObject, name: str) ->
     parse(valid.encode())
     body = data.draw(other_bytes(valid.encode()) | other_values(valid.encode()))
 
-    try:
+    with suppress(BadMessage):
         parse(body)
-    except BadMessage:
-        pass
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "-1", "1E+400", "sNaN"])
 def test_what_is_no_quantity_is_refused(number: str) -> None:
-    with pytest.raises(BadMessage, match="filled quantity .* is negative or absurd"):
+    with pytest.raises(BadMessage, match=r"filled quantity .* is negative or absurd"):
         parse_order(PLACED.replace('"executedQty":"0.00000000"', f'"executedQty":"{number}"'))

@@ -37,7 +37,15 @@ from bowstring.venues.binance.signing import (
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 HMAC = Keys(KEY, signer=HmacSigner(SECRET))
-ORDER: Params = {"symbol": "LTCBTC", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "0.1"}
+ORDER: Params = {
+    "symbol": "LTCBTC",
+    "side": "BUY",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    "quantity": "1",
+    "price": "0.1",
+}
+WIDE = "".join(chr(ord("\N{FULLWIDTH DIGIT ZERO}") + digit) for digit in range(1, 7))
 
 ED25519 = Ed25519PrivateKey.generate()
 RSA = new_rsa_key(65537, 2048)
@@ -54,7 +62,7 @@ def pem(key: Any, encryption: KeySerializationEncryption | None = None) -> bytes
     [
         ("LTCBTC", "LTCBTC", "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"),
         (
-            "１２３４５６",
+            WIDE,
             "%EF%BC%91%EF%BC%92%EF%BC%93%EF%BC%94%EF%BC%95%EF%BC%96",
             "e1353ec6b14d888f1164ae9af8228a3dbd508bc82eb867db8ab6046442f33ef3",
         ),
@@ -78,15 +86,13 @@ def test_a_query_is_signed_as_it_is_sent(symbol: str, sent: str, signature: str)
             "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24",
         ),
         (
-            {"symbol": "１２３４５６", "quantity": "1.00000000", "price": "0.10000000"},
+            {"symbol": WIDE, "quantity": "1.00000000", "price": "0.10000000"},
             5000,
             "b33892ae8e687c939f4468c6268ddd4c40ac1af18ad19a064864c47bae0752cd",
         ),
     ],
 )
-def test_parameters_are_signed_sorted_by_name_and_not_encoded(
-    changes: Params, window_ms: int, signature: str
-) -> None:
+def test_parameters_are_signed_sorted_by_name_and_not_encoded(changes: Params, window_ms: int, signature: str) -> None:
     signed = Stamp(HMAC, window_ms=window_ms).signed({**ORDER, **changes}, now_ms=1645423376532)
 
     assert signed == {
@@ -125,7 +131,11 @@ def test_the_kind_of_key_is_told_by_its_file() -> None:
     assert isinstance(private_key_signer(pem(ED25519)), Ed25519Signer)
     assert isinstance(private_key_signer(locked, password="open sesame"), Ed25519Signer)
     assert isinstance(private_key_signer(pem(RSA)), RsaSigner)
-    assert [signer.logs_on for signer in (HmacSigner("s"), Ed25519Signer(ED25519), RsaSigner(RSA))] == [False, True, False]
+    assert [signer.logs_on for signer in (HmacSigner("s"), Ed25519Signer(ED25519), RsaSigner(RSA))] == [
+        False,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
