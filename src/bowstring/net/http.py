@@ -228,6 +228,9 @@ class _Request(Struct, frozen=True):
     kind: Kind
     body: bytes | None = None
 
+    def __repr__(self) -> str:
+        return f"_Request({self.method} ...)"  # the rest may be secret
+
     def query(self) -> str:
         query = self.params() if callable(self.params) else self.params
         text = query if isinstance(query, str) else urlencode(query, quote_via=quote)

@@ -75,7 +75,7 @@ class FakeAccount:
         self.balances = [{"asset": "BTC", "free": "1.00000000", "locked": "0.00000000"}]
         self.rest_url = self.ws_api_url = ""
         self._changed = asyncio.Event()
-        self._runner = web.AppRunner(self._app(), shutdown_timeout=0.01)
+        self._runner = web.AppRunner(self._app(), shutdown_timeout=0.01, access_log=None)
 
     # What a test says
 

@@ -1,11 +1,13 @@
 """The gateway against a server on loopback that checks what it gets, and answers what a test says."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+import logging
+import traceback
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,9 +24,10 @@ from bowstring.venues.binance.order_results import parse_order
 from bowstring.venues.binance.session import Session
 from bowstring.venues.binance.signing import Ed25519Signer, Keys, Stamp
 from bowstring.venues.binance.venue_time import VenueTime
+from tests.net.peer import TEXT, Peer, frame, serving
 from tests.venues.binance.account_facts import BALANCE_UPDATE, FILL, NEW, POSITION, TERMINATED, told
 from tests.venues.binance.facts import BTC
-from tests.venues.binance.fake_account import KEY, SILENCE, FakeAccount, error, keys
+from tests.venues.binance.fake_account import KEY, SECRETS, SILENCE, FakeAccount, error, keys
 
 ORDER = PlaceOrder(
     symbol="BTC/USDT", client_order_id="a-1", side="buy", quantity=Decimal("0.5"), price=Decimal("100.10")
@@ -292,7 +295,7 @@ async def test_a_lost_connection_leaves_what_is_pending_unknown_and_ends_the_str
 
 
 @pytest.mark.parametrize(
-    ("frame", "reason"),
+    ("message", "reason"),
     [
         ('{"id":1,"status":200,"result":{"sym', "a message could not be read"),
         (told(FILL.replace('"t":77', '"t":-1')), "a message could not be read"),
@@ -300,11 +303,11 @@ async def test_a_lost_connection_leaves_what_is_pending_unknown_and_ends_the_str
         ('{"id":null,"status":401,"error":{"code":-2015,"msg":"Invalid API-key"}}', r"Invalid API-key \(-2015\)"),
     ],
 )
-async def test_what_may_hide_a_report_ends_the_stream(account: FakeAccount, frame: str, reason: str) -> None:
+async def test_what_may_hide_a_report_ends_the_stream(account: FakeAccount, message: str, reason: str) -> None:
     async with streaming(account) as bench:
         account.queue("order.place", SILENCE)
         answer = bench.gateway.place(ORDER)
-        await account.send(frame)
+        await account.send(message)
         with pytest.raises(Disconnected, match=rf"{reason}.*; the outcome is unknown"):
             await answer
         await ended(bench)
@@ -318,6 +321,58 @@ async def test_an_answer_to_nobody_and_an_unknown_event_are_no_harm(account: Fak
         await bench.until(1)
 
         assert bench.ended is None
+
+
+async def test_a_connection_that_fell_silent_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bowstring.venues.binance.session.IDLE_AFTER_S", 0.1)
+    monkeypatch.setattr("bowstring.venues.binance.session.ANSWER_TIMEOUT_S", 0.1)
+
+    async def fall_silent(peer: Peer) -> None:
+        await peer.upgrade()
+        await peer.read_frame()
+        peer.write(frame(TEXT, b'{"id":1,"status":200,"result":{"subscriptionId":0}}'))
+        await peer.read_end()
+
+    async with FakeAccount() as account, serving(fall_silent) as url:
+        session = await session_to(account, stamp=Stamp(keys(), window_ms=2000))
+        await session.open(url)
+        answer = session.send("order.place", placing(ORDER, "BTCUSDT"), kind="write", read=parse_order)
+        with pytest.raises(Disconnected, match=r"silent for 0.1 s, and for 0.1 s after a probe"):
+            await session.closed()
+        with pytest.raises(Disconnected, match="the outcome is unknown"):
+            await answer
+
+
+async def test_what_a_peer_does_not_read_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stop_reading(peer: Peer) -> None:
+        await peer.upgrade()
+        await peer.read_frame()
+        peer.stop_reading()
+        peer.write(frame(TEXT, b'{"id":1,"status":200,"result":{"subscriptionId":0}}'))
+        await asyncio.sleep(60)
+
+    async with FakeAccount() as account, serving(stop_reading) as url:
+        session = await session_to(account, stamp=Stamp(keys(), window_ms=2000))
+        await session.open(url)
+        send = partial(session.send, "order.place", placing(ORDER, "BTCUSDT"), kind="write", read=parse_order)
+        answers: list[asyncio.Future[OrderReport]] = []
+        with pytest.raises(NotSent, match=r"bytes wait for the peer to read"):
+            answers.extend(send() for _ in range(100_000))
+        await session.close()
+
+    assert session.unanswered() == []
+
+
+async def test_requests_without_an_answer_are_bounded(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bowstring.venues.binance.session.MAX_PENDING", 3)
+    account.handlers["order.place"] = lambda _: SILENCE
+    async with streaming(account) as bench:
+        answers = [bench.gateway.place(named(f"a-{number}")) for number in range(3)]
+        with pytest.raises(NotSent, match="binance orders: 3 requests are unanswered"):
+            await bench.gateway.place(named("a-3"))
+        await account.until(lambda: account.count()["order.place"] == 3)
+
+    assert not any(answer.cancelled() for answer in answers)
 
 
 @pytest.mark.parametrize(
@@ -519,6 +574,32 @@ async def test_a_session_is_begun_by_the_right_time(account: FakeAccount) -> Non
             await bench.ready.wait()
         stream.cancel()
     await bench.gateway.close()
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+
+async def test_no_secret_is_in_a_log_or_an_error(account: FakeAccount, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    failures: list[BaseException] = []
+    for orders_over in ("ws", "rest"):
+        async with streaming(account, orders_over=cast("OrdersOver", orders_over)) as bench:
+            for method in ("order.place", "POST /api/v3/order"):
+                account.queue(method, (401, error(-2015)), (500, "<html>"), (200, None), (429, error(-1003)))
+            account.queue("GET /api/v3/order", (401, error(-2015)))
+            failures += await outcomes(bench.gateway.query(REF), bench.gateway.cancel(REF))
+            failures += await outcomes(*(bench.gateway.place(named(f"a-{number}")) for number in range(4)))
+            await account.send("{")
+            await ended(bench)
+            failures += [bench.ended] if bench.ended else []
+
+    text = caplog.text + "".join("".join(traceback.format_exception(failure)) for failure in failures)
+    assert len(failures) == 2 * 7
+    assert not [secret for secret in (*SECRETS, "signature=", "apiKey") if secret in text]
+
+
+async def outcomes(*answers: Awaitable[object]) -> list[BaseException]:
+    return [out for out in await asyncio.gather(*answers, return_exceptions=True) if isinstance(out, BaseException)]
 
 
 async def ended(bench: Bench) -> None:

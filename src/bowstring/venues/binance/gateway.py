@@ -112,11 +112,15 @@ class BinanceGateway:
         """Read the venue's clock, what it lists, and, to see that the key is good, the balances."""
         self._client = self._open_client()
         self._rest = RestAccount(self._client, stamp=self._stamp, time=self._time)
-        await self._time.measure()
-        instruments = await self._listing.wanted()
+        try:
+            await self._time.measure()
+            instruments = await self._listing.wanted()
+            await self.balances()
+        except BaseException:
+            await self._client.close()
+            raise
         self._instruments = {instrument.symbol: instrument for instrument in instruments}
-        self._by_venue_symbol = {instrument.venue_symbol: instrument for instrument in instruments}
-        await self.balances()
+        self._by_venue_symbol.update((instrument.venue_symbol, instrument) for instrument in instruments)
         return instruments
 
     async def close(self) -> None:
