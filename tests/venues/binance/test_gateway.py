@@ -15,6 +15,7 @@ from msgspec import structs
 
 from bowstring.core.errors import BadMessage, BowstringError, Disconnected, NotSent, Rejected
 from bowstring.net.budget import WeightBudget
+from bowstring.net.websocket import WebSocket
 from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
 from bowstring.venues.binance import Binance
@@ -361,6 +362,44 @@ async def test_what_a_peer_does_not_read_is_not_sent(monkeypatch: pytest.MonkeyP
         await session.close()
 
     assert session.unanswered() == []
+
+
+async def test_what_cannot_be_read_is_noticed_even_before_the_connection_is_there() -> None:
+    async def send_at_once(peer: Peer) -> None:
+        await peer.upgrade(tail=frame(TEXT, b"{"))
+        await peer.read_end()
+
+    async with FakeAccount() as account, serving(send_at_once) as url:
+        session = await session_to(account, stamp=Stamp(keys(), window_ms=2000))
+        with pytest.raises((Disconnected, NotSent)):
+            await session.open(url)
+
+
+async def test_a_failed_write_leaves_the_outcome_unknown(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(socket: WebSocket, text: bytes) -> None:
+        raise Disconnected("writing failed, the outcome is unknown")
+
+    async with streaming(account) as bench:
+        monkeypatch.setattr(WebSocket, "send", fail)
+        with pytest.raises(Disconnected, match="the outcome is unknown"):
+            await bench.gateway.place(ORDER)
+        monkeypatch.undo()
+
+
+async def test_nothing_is_sent_by_a_session_that_was_not_opened(account: FakeAccount) -> None:
+    session = await session_to(account, stamp=Stamp(keys(), window_ms=2000))
+    with pytest.raises(NotSent, match="test: not connected"):
+        session.send("order.place", placing(ORDER, "BTCUSDT"), kind="write", read=parse_order)
+    await session.close()
+
+
+async def test_an_answer_that_nobody_waits_for_any_more_is_no_harm(account: FakeAccount) -> None:
+    async with streaming(account) as bench:
+        given_up = [bench.gateway.place(ORDER), bench.gateway.place(ORDER)]
+        for answer in given_up:
+            answer.cancel()
+        assert (await bench.gateway.place(named("a-3"))).status == "open"
+        assert bench.ended is None
 
 
 async def test_requests_without_an_answer_are_bounded(account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from bowstring.core.supervision import cause_of
 from bowstring.market.instrument import Instrument
 from bowstring.net.budget import LIMITED, Charge, Kind, WeightBudget
 from bowstring.net.websocket import WebSocket, connect
+from bowstring.trading.gateway import OrderReport
 from bowstring.venues.binance.refusal import SKEWED, read_pause_s, read_refusal
 from bowstring.venues.binance.signing import Params, Stamp, frame
 from bowstring.venues.binance.user_data import (
@@ -91,7 +92,9 @@ class Session:
             await self.close()
             raise
 
-    def send(self, method: str, params: Params, *, kind: Kind, read: Callable[[Raw], T]) -> "asyncio.Future[T]":
+    def send(
+        self, method: str, params: Params, *, kind: Kind, read: Callable[[Raw], OrderReport]
+    ) -> "asyncio.Future[OrderReport]":
         """Write a request about an order, in the caller's stack; ``read`` makes its result of the answer's.
 
         Raises `NotSent` if not one byte of it left: no connection, a peer that does not read, no room in the budget.
@@ -108,24 +111,18 @@ class Session:
             self._budget.settle(charge)
             raise
 
-    def unanswered(self) -> "list[asyncio.Future[Any]]":
+    def unanswered(self) -> "list[asyncio.Future[OrderReport]]":
         """The futures of the requests that wait for an answer."""
         return [pending.answer for pending in self._pending.values()]
 
     async def closed(self) -> None:
         """Wait for the end: returns if `close` brought it, else raises `Disconnected`."""
-        reason = "the connection was closed"
         try:
             await self._connected().closed()
         except Disconnected as error:
-            reason = str(error)
+            self._give_up(str(error))
             raise
-        except asyncio.CancelledError:
-            reason = ""
-            raise
-        finally:
-            if reason:
-                self._give_up(reason)
+        self._give_up("the connection was closed")
 
     async def close(self) -> None:
         """Disconnect. Of requests without an answer, the outcome is unknown."""
