@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -389,7 +389,7 @@ async def test_a_failed_write_leaves_the_outcome_unknown(account: FakeAccount, m
 async def test_nothing_is_sent_by_a_session_that_was_not_opened(account: FakeAccount) -> None:
     session = await session_to(account, stamp=Stamp(keys(), window_ms=2000))
     with pytest.raises(NotSent, match="test: not connected"):
-        session.send("order.place", placing(ORDER, "BTCUSDT"), kind="write", read=parse_order)
+        await session.send("order.place", placing(ORDER, "BTCUSDT"), kind="write", read=parse_order)
     await session.close()
 
 
@@ -622,7 +622,7 @@ async def test_no_secret_is_in_a_log_or_an_error(account: FakeAccount, caplog: p
     caplog.set_level(logging.DEBUG)
     failures: list[BaseException] = []
     for orders_over in ("ws", "rest"):
-        async with streaming(account, orders_over=cast("OrdersOver", orders_over)) as bench:
+        async with streaming(account, orders_over=orders_over) as bench:
             for method in ("order.place", "POST /api/v3/order"):
                 account.queue(method, (401, error(-2015)), (500, "<html>"), (200, None), (429, error(-1003)))
             account.queue("GET /api/v3/order", (401, error(-2015)))

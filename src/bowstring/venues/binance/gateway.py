@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from decimal import Decimal
 from functools import partial
 from typing import Literal
 
@@ -21,6 +20,7 @@ from bowstring.net.budget import WeightBudget
 from bowstring.net.http import HttpClient
 from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
+from bowstring.venues.binance.latest_balances import LatestBalances
 from bowstring.venues.binance.listing import Listing
 from bowstring.venues.binance.markets import SPOT
 from bowstring.venues.binance.order_requests import Params, check, naming, placing, replacing
@@ -47,7 +47,6 @@ RECV_WINDOW_S = 2.0  # as long as an order is valid by default; the venue's defa
 ENGINE_S = 10.0  # so long the venue waits for its matching engine, which goes on with the order nevertheless
 QUERY_LAG_S = 2.0
 OPEN_ORDERS_WEIGHT, ORDER_WEIGHT, ACCOUNT_WEIGHT = 80, 4, 20
-ZERO = Decimal(0)
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +100,7 @@ class BinanceGateway:
         )
         self._report: Callable[[Report], None] = _nobody_listens
         self._elsewhere: set[asyncio.Future[OrderReport]] = set()  # orders that did not go over the present connection
-        self._balances_ms: dict[str, int] = {}
+        self._balances = LatestBalances()
 
     @property
     def keeps_order(self) -> bool:
@@ -243,11 +242,8 @@ class BinanceGateway:
     async def balances(self) -> Sequence[BalanceReport]:
         """Those that are not 0, and those that were not when last seen."""
         params: Params = {"omitZeroBalances": "true"}
-        shown = parse_balances(await self._account().read("/api/v3/account", params, weight=ACCOUNT_WEIGHT))
-        gone = self._balances_ms.keys() - {balance.currency for balance in shown}
-        for balance in shown:
-            self._balances_ms.setdefault(balance.currency, 0)
-        return [*shown, *(BalanceReport(currency=name, free=ZERO, locked=ZERO) for name in sorted(gone))]
+        body = await self._account().read("/api/v3/account", params, weight=ACCOUNT_WEIGHT)
+        return self._balances.complete(parse_balances(body))
 
     async def time_ns(self) -> int:
         if self._client is None:
@@ -293,11 +289,8 @@ class BinanceGateway:
                     self._names.learn(event.symbol, report.venue_order_id, report.client_order_id)
                 self._report(report)
             return
-        for balance in event.balances:
-            last_ms = self._balances_ms.get(balance.currency, 0)
-            if event.updated_ms > last_ms or (event.updated_ms == last_ms and is_newest):
-                self._balances_ms[balance.currency] = event.updated_ms
-                self._report(balance)
+        for balance in self._balances.news(event, is_newest=is_newest):
+            self._report(balance)
 
 
 def _nobody_listens(report: Report) -> None:

@@ -7,6 +7,17 @@ from typing import get_args
 from bowstring.core.errors import ConfigError
 from bowstring.venues.binance.gateway import OrdersOver
 
+WORDS = {
+    "bookTicker": "quotes",
+    "trade": "trades",
+    "aggTrade": "agg_trades",
+    "depth@100ms": "books",
+    "markPrice@1s": "mark_prices",
+    "forceOrder": "liquidations",
+    "miniTicker": "daily_stats",
+}
+"""What a kind of stream is called here."""
+
 
 def check_symbols(symbols: object, where: str) -> None:
     """Raise `ConfigError` unless these are strings; ``where`` names the setting."""

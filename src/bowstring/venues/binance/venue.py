@@ -20,7 +20,7 @@ from bowstring.venues.binance.listing import Listing
 from bowstring.venues.binance.markets import FUTURES, SPOT, Market
 from bowstring.venues.binance.paper import BALANCES, FEE, paper_executor
 from bowstring.venues.binance.payloads import INTERVALS
-from bowstring.venues.binance.settings import check_symbols, checked_url, checked_way, checked_window
+from bowstring.venues.binance.settings import WORDS, check_symbols, checked_url, checked_way, checked_window
 from bowstring.venues.binance.signing import Keys
 from bowstring.venues.binance.snapshots import BinanceClient, Snapshots
 from bowstring.venues.binance.stream import MAX_STREAMS, BinanceStream
@@ -28,16 +28,6 @@ from bowstring.venues.binance.stream import MAX_STREAMS, BinanceStream
 Mode = Literal["paper", "local", "testnet", "live"]
 
 CANCEL_RESERVE = 600  # of the weight of a minute; a cancel weighs 1
-WORDS = {
-    "bookTicker": "quotes",
-    "trade": "trades",
-    "aggTrade": "agg_trades",
-    "depth@100ms": "books",
-    "markPrice@1s": "mark_prices",
-    "forceOrder": "liquidations",
-    "miniTicker": "daily_stats",
-}
-"""What a kind of stream is called here."""
 
 
 class _Venue:
