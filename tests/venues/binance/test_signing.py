@@ -2,9 +2,11 @@
 these show signatures without the private keys, so what is signed is verified with the public one."""
 
 import base64
+import hmac
 import pickle
+from decimal import Decimal
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
@@ -20,9 +22,13 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import json
 
 from bowstring.core.errors import ConfigError
+from bowstring.trading.messages import PlaceOrder
+from bowstring.venues.binance.order_requests import placing
 from bowstring.venues.binance.signing import (
     Ed25519Signer,
     HmacSigner,
@@ -103,6 +109,36 @@ def test_parameters_are_signed_sorted_by_name_and_not_encoded(changes: Params, w
         "timestamp": 1645423376532,
         "signature": signature,
     }
+
+
+@given(
+    st.builds(
+        PlaceOrder,
+        symbol=st.just("BTC/USDT"),
+        client_order_id=st.from_regex(r"[a-zA-Z0-9_-]{1,36}", fullmatch=True),
+        side=st.sampled_from(["buy", "sell"]),
+        quantity=st.decimals("1e-20", "1e20", allow_nan=False),
+        price=st.decimals("1e-20", "1e20", allow_nan=False),
+        time_in_force=st.sampled_from(["gtc", "ioc", "fok"]),
+        post_only=st.booleans(),
+    ),
+    st.text(min_size=1, max_size=20),
+)
+def test_what_arrives_is_what_was_meant_and_signed(order: PlaceOrder, venue_symbol: str) -> None:
+    stamp = Stamp(HMAC, window_ms=5000)
+    params = placing(order, venue_symbol)
+    arrived = json.decode(frame(1, "order.place", stamp.signed(params, now_ms=7)))["params"]
+    signature = arrived.pop("signature")
+    query = stamp.query(params, now_ms=7)
+    asked = dict(parse_qsl(query, strict_parsing=True, keep_blank_values=True))
+
+    payload = "&".join(f"{name}={arrived[name]}" for name in sorted(arrived))
+    assert hmac.new(SECRET.encode(), payload.encode(), "sha256").hexdigest() == signature
+    assert hmac.new(SECRET.encode(), query.partition("&signature=")[0].encode(), "sha256").hexdigest() == asked.pop(
+        "signature"
+    )
+    assert (Decimal(arrived["quantity"]), Decimal(arrived["price"])) == (order.quantity, order.price)
+    assert {**asked, "apiKey": KEY} == {name: str(value) for name, value in arrived.items()}
 
 
 def test_a_session_that_is_logged_on_needs_no_signature() -> None:
