@@ -25,23 +25,41 @@ def test_too_many_orders_limits_new_orders_only() -> None:
 
 
 MATCHES = b'{"code":-2010,"msg":"Order would immediately match and take."}'
+REPLACE = "Order cancel-replace failed."
 
 
 @pytest.mark.parametrize(
-    ("new_order", "refusal"),
+    ("data", "refusal"),
     [
-        (b'"NOT_ATTEMPTED","newOrderResponse":null', Refusal("-2022", "Order cancel-replace failed.")),
-        (b'"FAILURE","newOrderResponse":' + MATCHES, Refusal("-2010", "Order would immediately match and take.")),
-        (b'"FAILURE","newOrderResponse":{"code":-1007,"msg":"Timeout"}', None),
-        (b'"FAILURE","newOrderResponse":null', None),
-        (b'"SUCCESS","newOrderResponse":{"orderId":1}', None),
-        (b'"SOMETHING","newOrderResponse":null', None),
+        (
+            b'"cancelResult":"FAILURE","newOrderResult":"NOT_ATTEMPTED","cancelResponse":{"code":-2011,"msg":"Unknown."}',
+            Refusal("-2022", f"{REPLACE} Unknown. (-2011)"),
+        ),
+        (
+            b'"cancelResult":"FAILURE","newOrderResult":"NOT_ATTEMPTED","cancelResponse":{"code":-1007,"msg":"Timeout"}',
+            Refusal("-2022", REPLACE),
+        ),
+        (
+            b'"cancelResult":"SUCCESS","newOrderResult":"FAILURE","newOrderResponse":' + MATCHES,
+            Refusal("-2021", f"{REPLACE} Order would immediately match and take. (-2010)"),
+        ),
+        (
+            b'"cancelResult":"SUCCESS","newOrderResult":"FAILURE","newOrderResponse":{"code":-1015,"msg":"Too many."}',
+            Refusal("-2021", f"{REPLACE} Too many. (-1015)", orders_only=True),
+        ),
+        (
+            b'"cancelResult":"FAILURE","newOrderResult":"FAILURE","newOrderResponse":' + MATCHES,
+            Refusal("-2022", f"{REPLACE} Order would immediately match and take. (-2010)"),
+        ),
+        (b'"newOrderResult":"FAILURE","newOrderResponse":{"code":-1007,"msg":"Timeout"}', None),
+        (b'"newOrderResult":"FAILURE","newOrderResponse":null', None),
+        (b'"newOrderResult":"SUCCESS","newOrderResponse":{"orderId":1}', None),
+        (b'"newOrderResult":"SOMETHING","newOrderResponse":null', None),
     ],
 )
-def test_a_replace_is_refused_if_the_new_order_is(new_order: bytes, refusal: Refusal | None) -> None:
-    error = b'{"code":-2022,"msg":"Order cancel-replace failed.","data":{"newOrderResult":%s}}' % new_order
-
-    assert read_refusal(error) == refusal
+def test_a_replace_is_refused_if_the_new_order_is(data: bytes, refusal: Refusal | None) -> None:
+    assert read_refusal(b'{"code":-2022,"msg":"%s","data":{%s}}' % (REPLACE.encode(), data)) == refusal
+    assert read_refusal(b'{"code":-2021,"msg":"%s","data":{%s}}' % (REPLACE.encode(), data)) == refusal
     assert read_refusal(b'{"code":-2022,"msg":"no","data":"?"}') is None
 
 

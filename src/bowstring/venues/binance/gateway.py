@@ -32,7 +32,7 @@ from bowstring.venues.binance.order_results import (
     parse_replaced,
     parse_time,
 )
-from bowstring.venues.binance.refusal import ARCHIVED, NO_SUCH_ORDER, SKEWED
+from bowstring.venues.binance.refusal import ARCHIVED, NO_SUCH_ORDER, REPLACED_IN_PART, SKEWED
 from bowstring.venues.binance.rest_account import RestAccount
 from bowstring.venues.binance.session import Event, Session
 from bowstring.venues.binance.sessions import Sessions
@@ -87,7 +87,8 @@ class BinanceGateway:
         self._instruments: dict[str, Instrument] = {}
         self._by_venue_symbol: dict[str, Instrument] = {}
         self._names = OrderNames()
-        self._time = VenueTime(self.time_ns, name=venue)
+        self._latest_ns = 0
+        self._time = VenueTime(self._read_ns, name=venue)
         self._client: HttpClient | None = None
         self._rest: RestAccount | None = None
         self._sessions = Sessions(
@@ -156,10 +157,17 @@ class BinanceGateway:
         """The new order is placed only if the old one could be cancelled."""
         instrument = self._checked(order)
         params = replacing(old, order, instrument.venue_symbol)
+        on_rejected = partial(_refused_replacement, order.client_order_id)
         session = self._session()
         if session is None:
-            return self._order_over_rest(self._write("POST", "/api/v3/order/cancelReplace", params, parse_replaced))
-        return session.send("order.cancelReplace", params, kind="write", read=parse_replaced)
+            return self._order_over_rest(self._replace_over_rest(params, on_rejected))
+        return session.send("order.cancelReplace", params, kind="write", read=parse_replaced, on_rejected=on_rejected)
+
+    async def _replace_over_rest(self, params: Params, on_rejected: Callable[[Rejected], OrderReport]) -> OrderReport:
+        try:
+            return await self._write("POST", "/api/v3/order/cancelReplace", params, parse_replaced)
+        except Rejected as rejection:
+            return on_rejected(rejection)
 
     def cancel(self, order: OrderRef) -> Awaitable[OrderReport]:
         """A cancel that is refused for its time is sent once more. One that cannot leave by one way takes the other."""
@@ -246,6 +254,10 @@ class BinanceGateway:
         return self._balances.complete(parse_balances(body))
 
     async def time_ns(self) -> int:
+        self._latest_ns = max(self._latest_ns, await self._read_ns())  # which another of its servers may be behind
+        return self._latest_ns
+
+    async def _read_ns(self) -> int:
         if self._client is None:
             raise self._not_open()
         return parse_time((await self._client.get("/api/v3/time")).body)
@@ -291,6 +303,13 @@ class BinanceGateway:
             return
         for balance in self._balances.news(event, is_newest=is_newest):
             self._report(balance)
+
+
+def _refused_replacement(client_order_id: str, rejection: Rejected) -> OrderReport:
+    """The new order's end if the old one was cancelled for it. Raises the rejection if it was not."""
+    if rejection.code != REPLACED_IN_PART:
+        raise rejection
+    return OrderReport(client_order_id=client_order_id, status="rejected", reason=str(rejection))
 
 
 def _nobody_listens(report: Report) -> None:

@@ -19,7 +19,7 @@ SKEWED = "-1021"
 
 TOO_MANY_ORDERS = -1015
 NO_SUCH_ORDER, ARCHIVED = "-2013", "-2026"
-REPLACE_FAILED = {"-2021", "-2022"}
+REPLACED_IN_PART, NOT_REPLACED = "-2021", "-2022"
 
 
 class _Data(Struct, rename="camel"):
@@ -27,6 +27,8 @@ class _Data(Struct, rename="camel"):
 
     server_time: int = 0
     retry_after: int = 0
+    cancel_result: str = ""
+    cancel_response: Raw = Raw(b"null")
     new_order_result: str = ""
     new_order_response: Raw = Raw(b"null")
 
@@ -41,15 +43,19 @@ _decode = Decoder(_Error).decode
 def read_refusal(error: Frame | Raw) -> Refusal | None:
     """Binance's own "no"; None if this is none, such as the page of a firewall, or a code of `UNKNOWN`.
 
-    Of a cancel-replace that failed, it is what was said about the new order.
+    Of a cancel-replace, it is a "no" to the new order: with `REPLACED_IN_PART` the old one was cancelled.
     """
     refusal = _read(error)
-    if refusal is None or refusal.code not in REPLACE_FAILED:
+    if refusal is None or refusal.code not in (REPLACED_IN_PART, NOT_REPLACED):
         return refusal
     data = _data(error)
-    if data.new_order_result == "NOT_ATTEMPTED":  # as the old order could not be cancelled
-        return refusal
-    return _read(data.new_order_response) if data.new_order_result == "FAILURE" else None
+    if data.new_order_result == "NOT_ATTEMPTED":
+        return _combined(NOT_REPLACED, refusal, _read(data.cancel_response))
+    if data.new_order_result != "FAILURE":
+        return None
+    cause = _read(data.new_order_response)
+    code = REPLACED_IN_PART if data.cancel_result == "SUCCESS" else NOT_REPLACED
+    return cause and _combined(code, refusal, cause)
 
 
 def read_pause_s(error: Frame | Raw) -> float | None:
@@ -65,6 +71,12 @@ def _read(error: Frame | Raw) -> Refusal | None:
     if not code or code in UNKNOWN:
         return None
     return Refusal(str(code), text, orders_only=code == TOO_MANY_ORDERS)
+
+
+def _combined(code: str, refusal: Refusal, cause: Refusal | None) -> Refusal:
+    if cause is None:
+        return Refusal(code, refusal.text)
+    return Refusal(code, f"{refusal.text} {cause.text} ({cause.code})", orders_only=cause.orders_only)
 
 
 def _data(error: Frame | Raw) -> _Data:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
@@ -93,17 +94,26 @@ class Session:
             raise
 
     def send(
-        self, method: str, params: Params, *, kind: Kind, read: Callable[[Raw], OrderReport]
+        self,
+        method: str,
+        params: Params,
+        *,
+        kind: Kind,
+        read: Callable[[Raw], OrderReport],
+        on_rejected: Callable[[Rejected], OrderReport] | None = None,
     ) -> "asyncio.Future[OrderReport]":
         """Write a request about an order, in the caller's stack; ``read`` makes its result of the answer's.
+
+        ``on_rejected`` makes it of a "no", or raises that.
 
         Raises `NotSent` if not one byte of it left: no connection, a peer that does not read, no room in the budget.
         Else raises, or its future does: `Rejected` if the venue said no, `Disconnected` or `BadMessage` where the
         outcome is unknown.
         """
         charge = self._budget.take(1, kind=kind)
+        pending = _Pending(method, read, on_rejected=on_rejected, charge=charge)
         try:
-            return self._write(method, self._make_valid(params, now_ms=self._time.now_ms()), read=read, charge=charge)
+            return self._write(pending, self._make_valid(params, now_ms=self._time.now_ms()))
         except NotSent:
             self._budget.settle(charge, is_free=True)
             raise
@@ -149,20 +159,18 @@ class Session:
     async def _subscribe(self) -> None:
         identified = self._stamp.signed({}, now_ms=self._time.now_ms())
         if not self._stamp.logs_on:
-            await self._write("userDataStream.subscribe.signature", identified, read=_ignore)
+            await self._write(_Pending("userDataStream.subscribe.signature", _ignore), identified)
             return
-        await self._write("session.logon", identified, read=_ignore)
-        await self._write("userDataStream.subscribe", {}, read=_ignore)
+        await self._write(_Pending("session.logon", _ignore), identified)
+        await self._write(_Pending("userDataStream.subscribe", _ignore), {})
         self._make_valid = self._stamp.timed
 
-    def _write(
-        self, method: str, params: Params, *, read: Callable[[Raw], T], charge: Charge | None = None
-    ) -> "asyncio.Future[T]":
+    def _write(self, pending: "_Pending[T]", params: Params) -> "asyncio.Future[T]":
         if len(self._pending) >= MAX_PENDING:
             raise NotSent(f"{self._name}: {MAX_PENDING} requests are unanswered")
         self._last_id += 1
-        self._connected().send(frame(self._last_id, method, params))
-        pending = self._pending[self._last_id] = _Pending(method, read, charge=charge)
+        self._connected().send(frame(self._last_id, pending.method, params))
+        self._pending[self._last_id] = pending
         return pending.answer
 
     def _connected(self) -> WebSocket:
@@ -229,27 +237,38 @@ class Session:
 
 
 class _Pending(Generic[T]):
-    """A request that waits for its answer."""
+    """A request, and the future of its answer."""
 
-    __slots__ = ("_read", "answer", "charge", "method")
+    __slots__ = ("_on_rejected", "_read", "answer", "charge", "method")
 
-    def __init__(self, method: str, read: Callable[[Raw], T], *, charge: Charge | None) -> None:
+    def __init__(
+        self,
+        method: str,
+        read: Callable[[Raw], T],
+        *,
+        on_rejected: Callable[[Rejected], T] | None = None,
+        charge: Charge | None = None,
+    ) -> None:
         self.method = method
         self.charge = charge
         self.answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._read = read
+        self._read, self._on_rejected = read, on_rejected
 
     def resolve(self, result: Raw) -> None:
-        try:
-            value = self._read(result)
-        except BadMessage as error:
-            self.fail(error)
-            return
-        if not self.answer.done():
-            self.answer.set_result(value)
+        self._finish(partial(self._read, result))
 
     def fail(self, error: Exception) -> None:
-        if not self.answer.done():
+        if isinstance(error, Rejected) and self._on_rejected is not None:
+            self._finish(partial(self._on_rejected, error))
+        elif not self.answer.done():
+            self.answer.set_exception(error)
+
+    def _finish(self, make: Callable[[], T]) -> None:
+        if self.answer.done():
+            return
+        try:
+            self.answer.set_result(make())
+        except (BadMessage, Rejected) as error:
             self.answer.set_exception(error)
 
 
