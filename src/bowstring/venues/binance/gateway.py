@@ -11,8 +11,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Literal
 
-from msgspec import Raw
-
 from bowstring.core.errors import NotSent, Rejected
 from bowstring.core.supervision import cause_of
 from bowstring.market.instrument import Instrument
@@ -34,6 +32,7 @@ from bowstring.venues.binance.order_results import (
 )
 from bowstring.venues.binance.refusal import ARCHIVED, NO_SUCH_ORDER, REPLACED_IN_PART, SKEWED
 from bowstring.venues.binance.rest_account import RestAccount
+from bowstring.venues.binance.rest_orders import RestOrders
 from bowstring.venues.binance.session import Event, Session
 from bowstring.venues.binance.sessions import Sessions
 from bowstring.venues.binance.signing import Keys, Stamp
@@ -100,13 +99,13 @@ class BinanceGateway:
             on_retired=self._on_retired,
         )
         self._report: Callable[[Report], None] = _nobody_listens
-        self._elsewhere: set[asyncio.Future[OrderReport]] = set()  # orders that did not go over the present connection
+        self._under_way_elsewhere: set[asyncio.Future[OrderReport]] = set()  # orders not on the present connection
         self._balances = LatestBalances()
 
     @property
     def keeps_order(self) -> bool:
         """While all orders that are under way went over the present connection."""
-        return self._sessions.current is not None and self._orders_over == "ws" and not self._elsewhere
+        return self._sessions.current is not None and self._orders_over == "ws" and not self._under_way_elsewhere
 
     async def open(self) -> Sequence[Instrument]:
         """Read the venue's clock, what it lists, and, to see that the key is good, the balances."""
@@ -150,7 +149,7 @@ class BinanceGateway:
         params = placing(order, instrument.venue_symbol)
         session = self._session()
         if session is None:
-            return self._order_over_rest(self._write("POST", "/api/v3/order", params, parse_order))
+            return self._elsewhere(self._rest_orders().place(params))
         return session.send("order.place", params, kind="write", read=parse_order)
 
     def replace(self, old: OrderRef, order: PlaceOrder) -> "asyncio.Future[OrderReport]":
@@ -160,14 +159,8 @@ class BinanceGateway:
         on_rejected = partial(_refused_replacement, order.client_order_id)
         session = self._session()
         if session is None:
-            return self._order_over_rest(self._replace_over_rest(params, on_rejected))
+            return self._elsewhere(self._rest_orders().replace(params, on_rejected))
         return session.send("order.cancelReplace", params, kind="write", read=parse_replaced, on_rejected=on_rejected)
-
-    async def _replace_over_rest(self, params: Params, on_rejected: Callable[[Rejected], OrderReport]) -> OrderReport:
-        try:
-            return await self._write("POST", "/api/v3/order/cancelReplace", params, parse_replaced)
-        except Rejected as rejection:
-            return on_rejected(rejection)
 
     def cancel(self, order: OrderRef) -> Awaitable[OrderReport]:
         """A cancel that is refused for its time is sent once more. One that cannot leave by one way takes the other."""
@@ -176,7 +169,7 @@ class BinanceGateway:
         if session is not None:
             with suppress(NotSent):
                 return self._insist(session.send("order.cancel", params, kind="cancel", read=parse_order), params)
-        return self._account().timely(partial(self._cancel_over_rest, params))
+        return self._rest_orders().cancel(params)
 
     async def _insist(self, first: "asyncio.Future[OrderReport]", params: Params) -> OrderReport:
         try:
@@ -185,30 +178,17 @@ class BinanceGateway:
             if rejection.code != SKEWED:
                 raise
         await self._time.measure()
-        return await self._cancel_over_rest(params)
+        return await self._rest_orders().cancel(params)
 
-    def _cancel_over_rest(self, params: Params) -> Coroutine[object, object, OrderReport]:
-        return self._write("DELETE", "/api/v3/order", params, parse_order, is_cancel=True)
-
-    async def _write(
-        self,
-        method: str,
-        path: str,
-        params: Params,
-        read: Callable[[bytes | Raw], OrderReport],
-        *,
-        is_cancel: bool = False,
-    ) -> OrderReport:
-        return read(await self._account().write(method, path, params, is_cancel=is_cancel))
-
-    def _order_over_rest(self, request: Coroutine[object, object, OrderReport]) -> "asyncio.Future[OrderReport]":
+    def _elsewhere(self, request: Coroutine[object, object, OrderReport]) -> "asyncio.Future[OrderReport]":
+        """Send an order beside the present connection."""
         answer = asyncio.get_running_loop().create_task(request)
         self._note_elsewhere(answer)
         return answer
 
     def _note_elsewhere(self, answer: "asyncio.Future[OrderReport]") -> None:
-        self._elsewhere.add(answer)
-        answer.add_done_callback(self._elsewhere.discard)
+        self._under_way_elsewhere.add(answer)
+        answer.add_done_callback(self._under_way_elsewhere.discard)
 
     def _session(self) -> Session | None:
         return self._sessions.current if self._orders_over == "ws" else None
@@ -261,6 +241,9 @@ class BinanceGateway:
         if self._client is None:
             raise self._not_open()
         return parse_time((await self._client.get("/api/v3/time")).body)
+
+    def _rest_orders(self) -> RestOrders:
+        return RestOrders(self._account())
 
     def _account(self) -> RestAccount:
         if self._rest is None:
