@@ -74,7 +74,7 @@ class Session:
 
     async def open(self, url: str) -> None:
         """Connect, log on and subscribe. Raises `Disconnected`, `Rejected` or `NotSent`; it is closed then."""
-        charge = self._budget.take(CONNECT_WEIGHT, kind="write")
+        charge = self._budget.take(CONNECT_WEIGHT)
         try:
             self._websocket = await connect(
                 f"{url}?returnRateLimits=false",  # they would be longer than the rest of an answer
