@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bowstring.core.errors import ConfigError, Disconnected, NotSent, Rejected
-from bowstring.net.budget import WeightBudget
+from bowstring.net.budget import BAN_S, WeightBudget
 from bowstring.net.exchange import MAX_BODY_BYTES, Response
-from bowstring.net.http import BAN_S, MAX_REFUSAL_BYTES, HttpClient, Query, Refusal, public_url
+from bowstring.net.http import MAX_REFUSAL_BYTES, HttpClient, Query, Refusal, public_url
 from tests.net.certificate import certificate, server_context
 from tests.net.http_server import HANG_UP, RESET, SILENCE, HttpServer, Sleeper, answer, free_url, http_server
 
