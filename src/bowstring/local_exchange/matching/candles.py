@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -74,11 +75,11 @@ class Candles:
     def of(self, interval: str, *, offset_us: int = 0) -> list[Candle]:
         """The candles of an interval, oldest first; the last one may be unfinished.
 
-        ``offset_us`` moves the beginnings of days, weeks and months: to those of a time zone east of UTC.
+        ``offset_us``, whole minutes, moves their beginnings to those of a time zone so far east of UTC.
         """
-        if offset_us:
-            hours = [*self.of("1h")] if offset_us % HOUR == 0 else [*self.of("1m")]
-            return merged(hours, interval, offset_us=offset_us)
+        if offset_us % (INTERVALS[interval] or DAY):
+            shorter = next(one for one in ("1h", "30m", "15m", "1m") if offset_us % INTERVALS[one] == 0)
+            return merged(self.of(shorter), interval, offset_us=offset_us)
         return merged([*self._kept[interval], *([self._second] if self._second else [])], interval)
 
     def day(self, now_us: int) -> Candle | None:
@@ -90,11 +91,10 @@ class Candles:
         return _sum(candle for candle in self.of("1m") if candle.open_us > now_us - length_us)
 
     def mean_price(self, now_us: int) -> int:
-        """The mean price of the last minutes, weighted by quantity; the last price if nothing was traded; 0: none."""
-        minutes = [*self._kept["1m"]][-MEAN_MINUTES:]
-        recent = [candle for candle in minutes if candle.open_us > now_us - MEAN_MINUTES * MINUTE]
-        if self._second is not None:
-            recent.append(self._second)
+        """The mean price of the last minutes, weighted by quantity; 0 if nothing was traded in them."""
+        since_us = now_us - MEAN_MINUTES * MINUTE
+        latest = [*islice(reversed(self._kept["1m"]), MEAN_MINUTES), *([self._second] if self._second else [])]
+        recent = [candle for candle in latest if candle.open_us > since_us]
         base = sum(candle.base for candle in recent)
         return sum(candle.quote for candle in recent) * UNIT // base if base else 0
 
