@@ -7,10 +7,12 @@ from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from bowstring.local_exchange.bookkeeper import Bookkeeper
 from bowstring.local_exchange.matching.accounts import Account
 from bowstring.local_exchange.matching.exchange import Cancel
 from bowstring.local_exchange.matching.orders import Order, Refused, Report, Trade
 from bowstring.local_exchange.matching.rules import UNIT
+from tests.local_exchange.books import AuditedLedger
 from tests.local_exchange.matching import laws
 from tests.local_exchange.matching.desk import Desk, rules, units
 from tests.local_exchange.matching.naive import NaiveBook, NaiveOrder
@@ -42,6 +44,8 @@ class Market(RuleBasedStateMachine):
         self.orders: list[Order] = []
         self.changes: list[Report | Trade] = []
         self.levels: dict[tuple[bool, int], int] = {}
+        self.ledger = AuditedLedger()
+        self.keeper = Bookkeeper(self.ledger, self.desk.exchange, time_us=0)
 
     @rule(name=NAMES, side=SIDES, quantity=QUANTITIES, price=PRICES, tif=TIFS, stp=MODES)
     def limit(self, **order: Any) -> None:
@@ -145,6 +149,7 @@ class Market(RuleBasedStateMachine):
     def every_order_is_told_of_once_and_ends_once(self) -> None:
         taken = self.desk.exchange.take()
         self.changes += taken.changes
+        self.keeper.happened(taken)
         assert all(not account.touched for account in self.desk.exchange.accounts.values())
         accepted = [one.order.id for one in self.changes if isinstance(one, Report) and one.change == "NEW"]
         assert set(accepted) == {order.id for order in self.orders}
@@ -157,6 +162,23 @@ class Market(RuleBasedStateMachine):
             assert sum(one.fill.quantity for one in own if one.fill) == order.executed
             assert sum(one.fill.quote for one in own if one.fill) == order.quote_executed
             assert sum(one.prevented.quantity for one in own if one.prevented) == order.prevented
+
+    @invariant()
+    def the_ledger_tells_the_same(self) -> None:
+        audit = self.ledger.audit
+        assert audit.findings == []
+        assert len(audit.orders) == len(self.orders)
+        for order in self.orders:
+            told = audit.orders[order.id]
+            assert told.status == order.status
+            parts = told.executed, told.quote, told.prevented, told.left
+            assert [amount * UNIT for amount in parts] == [
+                order.executed, order.quote_executed, order.prevented, order.left,
+            ]  # fmt: skip
+
+    def teardown(self) -> None:
+        self.keeper.close(time_us=0)
+        assert self.ledger.audit.findings == []
 
     @invariant()
     def the_changes_of_levels_make_the_book(self) -> None:
