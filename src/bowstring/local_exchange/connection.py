@@ -126,8 +126,7 @@ class Connection:
         self._waiting.clear()
 
     async def _serve(self) -> None:
-        if self.subscriptions.streams:
-            self._feed.changed(self)
+        self._feed.changed(self)
         async for message in self._socket:
             self._count()
             if message.type is WSMsgType.TEXT:

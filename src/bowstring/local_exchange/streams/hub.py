@@ -32,6 +32,10 @@ class Publisher(Protocol):
         """Send a message to all who have subscribed; ``build`` is called once for each form it goes out in."""
         ...
 
+    def broadcast(self, stream: str, build: Build) -> None:
+        """Send a message to everybody; nobody has to subscribe to it."""
+        ...
+
 
 class Hub:
     """All receivers by stream. The name of a stream is what clients call it; a listen key is one too."""
@@ -48,9 +52,8 @@ class Hub:
         if receivers:
             self._send(stream, build, receivers)
 
-    def broadcast(self, stream: str, build: Build, *, to: Iterable[Receiver]) -> None:
-        """Send a message that nobody has to subscribe to."""
-        self._send(stream, build, to)
+    def broadcast(self, stream: str, build: Build) -> None:
+        self._send(stream, build, self._streams)
 
     def changed(self, receiver: Receiver) -> None:
         """Take note of its subscriptions, which are new or have changed."""

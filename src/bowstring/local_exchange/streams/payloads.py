@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from bowstring.local_exchange.matching.book import Book
-from bowstring.local_exchange.matching.candles import Candle, end
+from bowstring.local_exchange.matching.candles import DAY, Candle, end
 from bowstring.local_exchange.matching.market import Aggregate
 from bowstring.local_exchange.matching.orders import Trade
 from bowstring.local_exchange.matching.rules import UNIT, number
@@ -122,7 +122,7 @@ def ticker(day: Statistics, *, event_us: int, unit: int) -> bytes:
         f'"x":"{number(day.before)}","c":"{number(candle.close)}","Q":"{number(day.last_quantity)}",'
         f'"b":"{number(day.bid[0])}","B":"{number(day.bid[1])}","a":"{number(day.ask[0])}",'
         f'"A":"{number(day.ask[1])}","o":"{number(candle.open)}","h":"{number(candle.high)}",'
-        f'"l":"{number(candle.low)}",{_volumes(day, event_us=event_us, unit=unit)}}}'
+        f'"l":"{number(candle.low)}",{_volumes(day, open_us=event_us - DAY, event_us=event_us, unit=unit)}}}'
     ).encode()
 
 
@@ -132,7 +132,8 @@ def window_ticker(window: Statistics, *, size: str, event_us: int, unit: int) ->
     return (
         f'{{"e":"{size}Ticker","E":{event_us // unit},"s":"{window.symbol}",{window.change},'
         f'"o":"{number(candle.open)}","h":"{number(candle.high)}","l":"{number(candle.low)}",'
-        f'"c":"{number(candle.close)}","w":"{number(window.mean)}",{_volumes(window, event_us=event_us, unit=unit)}}}'
+        f'"c":"{number(candle.close)}","w":"{number(window.mean)}",'
+        f"{_volumes(window, open_us=window.open_us, event_us=event_us, unit=unit)}}}"
     ).encode()
 
 
@@ -154,10 +155,10 @@ def array(payloads: Iterable[bytes]) -> bytes:
     return b"[%b]" % b",".join(payloads)
 
 
-def _volumes(window: Statistics, *, event_us: int, unit: int) -> str:
+def _volumes(window: Statistics, *, open_us: int, event_us: int, unit: int) -> str:
     candle = window.candle
     return (
-        f'"v":"{number(candle.base)}","q":"{number(candle.quote)}","O":{window.open_us // unit},'
+        f'"v":"{number(candle.base)}","q":"{number(candle.quote)}","O":{open_us // unit},'
         f'"C":{event_us // unit},"F":{candle.first_id},"L":{candle.last_id},"n":{candle.count}'
     )
 
