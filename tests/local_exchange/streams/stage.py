@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import count
 
-from msgspec import Struct
+from msgspec import Struct, convert
 from msgspec.json import decode
 
 from bowstring.local_exchange.clerk import Clerk
@@ -19,7 +19,7 @@ SYMBOL = "BTCUSDT"
 START_US = 1_700_000_000_123_456
 MS = 1000
 SECOND = 1_000_000
-RICH = {asset: 10**9 * UNIT for asset in ("BTC", "ETH", "USDT")}
+RICH: dict[str, int] = dict.fromkeys(("BTC", "ETH", "USDT"), 10**9 * UNIT)
 
 
 class Message(Struct):
@@ -86,7 +86,7 @@ class Stage:
 
     def take(self, side: Side, lots: int = 1, *, price: int = 0, symbol: str = "") -> Order:
         """What the taker gets at once, at no matter what price, or at this one."""
-        price = price or (300_000 if side == "BUY" else 14_000)
+        price = price or (70_000 if side == "BUY" else 60_000)
         return self._place(
             "LIMIT", side, price=price * UNIT, lots=lots, symbol=symbol, account_name="taker", force="IOC"
         )
@@ -132,6 +132,11 @@ class Stage:
         )
         self.clerk.settle()
         return order
+
+
+def inner(value: object) -> dict[str, object]:
+    """An object in a payload."""
+    return convert(value, dict[str, object])
 
 
 def unframed(frame: bytes) -> bytes:
