@@ -1,7 +1,7 @@
 """What was traded in each interval of time, and in the last 24 hours. Times in us, amounts in units of 1e-8."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -85,9 +85,12 @@ class Candles:
         """The last 24 hours as one candle, to the minute; None if nothing was traded."""
         return _sum(candle for candle in self.of("1m") if candle.open_us > now_us - DAY)
 
-    def window(self, length_us: int, *, now_us: int) -> Candle | None:
-        """The last ``length_us`` as one candle, to the minute."""
-        return _sum(candle for candle in self.of("1m") if candle.open_us > now_us - length_us)
+    def window(self, since_us: int) -> Candle | None:
+        """From then on as one candle: to the minute, to the hour if that is longer ago than minutes are kept."""
+        minutes = self.of("1m")
+        if minutes and minutes[0].open_us > since_us:
+            return _sum(candle for candle in self.of("1h") if candle.open_us > since_us - HOUR)
+        return _sum(candle for candle in minutes if candle.open_us >= since_us)
 
     def mean_price(self, now_us: int) -> int:
         """The mean price of the last minutes, weighted by quantity; the last price if nothing was traded; 0: none."""
@@ -119,6 +122,18 @@ def merged(candles: Iterable[Candle], interval: str, *, offset_us: int = 0) -> l
     return longer
 
 
+def without_gaps(candles: Iterable[Candle], interval: str, *, now_us: int, offset_us: int = 0) -> list[Candle]:
+    """The candles, with flat ones where nothing was traded, up to the interval that it is now; the last `KEPT`."""
+    filled: deque[Candle] = deque(maxlen=KEPT)
+    for candle in candles:
+        if filled:
+            filled.extend(_flat(filled[-1], candle.open_us, interval, offset_us=offset_us))
+        filled.append(candle)
+    if filled:
+        filled.extend(_flat(filled[-1], now_us + 1, interval, offset_us=offset_us))
+    return list(filled)
+
+
 def begin(time_us: int, interval: str, *, offset_us: int = 0) -> int:
     """When the interval that has this time in it began."""
     local = time_us + offset_us
@@ -137,6 +152,24 @@ def end(open_us: int, interval: str, *, offset_us: int = 0) -> int:
     return open_us + INTERVALS[interval] - 1000
 
 
+def quiet(open_us: int, *, price: int, last_id: int) -> Candle:
+    """An interval in which nothing is traded, after the trade ``last_id``."""
+    return Candle(
+        open_us=open_us,
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        base=0,
+        quote=0,
+        count=0,
+        taker_base=0,
+        taker_quote=0,
+        first_id=last_id + 1,
+        last_id=last_id,
+    )
+
+
 def _candle(trade: Trade, open_us: int) -> Candle:
     bought = not trade.is_buyer_maker
     return Candle(
@@ -153,6 +186,17 @@ def _candle(trade: Trade, open_us: int) -> Candle:
         first_id=trade.id,
         last_id=trade.id,
     )
+
+
+def _flat(last: Candle, until_us: int, interval: str, *, offset_us: int) -> Iterator[Candle]:
+    """Candles after the ``last`` one that begin before then and in which nothing is traded."""
+    open_us = end(last.open_us, interval, offset_us=offset_us) + 1000
+    skipped_us = until_us - (KEPT + 1) * INTERVALS[interval]
+    if INTERVALS[interval] and skipped_us > open_us:
+        open_us = begin(skipped_us, interval, offset_us=offset_us)
+    while open_us < until_us:
+        yield quiet(open_us, price=last.close, last_id=last.last_id)
+        open_us = end(open_us, interval, offset_us=offset_us) + 1000
 
 
 def _sum(candles: Iterable[Candle]) -> Candle | None:
