@@ -121,7 +121,7 @@ def test_a_day_is_the_last_24_hours_to_the_minute() -> None:
     for number, hours in enumerate((0, 1, 24), start=1):
         candles.add(trade(number, START + hours * HOUR, price=100 * number))
 
-    day = candles.day(START + 24 * HOUR)
+    day = candles.day(START + 24 * HOUR + MINUTE)
 
     assert day is not None
     assert (day.open, day.close, day.count, day.base) == (200 * UNIT, 300 * UNIT, 2, 2 * UNIT)
