@@ -18,7 +18,7 @@ PONG_TIMEOUT_S = 60.0
 LIFETIME_S = 86_400.0
 MESSAGES_PER_S = 5  # pings, pongs and control messages from the client
 WAITING_BYTES = 4_000_000  # to a client that does not read: 30 s of a busy connection
-_CLOSE_S = 2.0
+CLOSE_S = 2.0
 
 
 class Ended(Exception):
@@ -87,13 +87,18 @@ class Connection:
             self._feed.left(self)
         await self.close(code=ending.code, reason=str(ending))
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is being closed, and gets no more data."""
+        return self._ended.done()
+
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Do something for as long as the connection lasts; if it raises `Ended`, it lasts no longer."""
         return self._tasks.create_task(work)
 
     def send(self, frame: bytes) -> None:
         """Write a whole frame, together with all others of this step of the loop; who does not read is cut off."""
-        if self._ended.done():
+        if self.is_ending:
             return
         if not self._waiting:
             self._loop.call_soon(self._flush)
@@ -106,14 +111,14 @@ class Connection:
 
     def end(self, ending: Ended) -> None:
         """Close the connection, once, soon."""
-        if not self._ended.done():
+        if not self.is_ending:
             self._ended.set_result(ending)
 
     async def close(self, *, code: int, reason: str = "") -> None:
         """Say why, wait a moment for the client to agree, then cut it off."""
         self._flush()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_S):
+            async with asyncio.timeout(CLOSE_S):
                 await self._socket.close(code=code, message=reason.encode())
                 return
         self._transport.abort()
