@@ -76,11 +76,11 @@ class Candles:
     def of(self, interval: str, *, offset_us: int = 0) -> list[Candle]:
         """The candles of an interval, oldest first; the last one may be unfinished.
 
-        ``offset_us`` moves the beginnings of days, weeks and months: to those of a time zone east of UTC.
+        ``offset_us``, whole minutes, moves their beginnings to those of a time zone so far east of UTC.
         """
-        if offset_us:
-            hours = [*self.of("1h")] if offset_us % HOUR == 0 else [*self.of("1m")]
-            return merged(hours, interval, offset_us=offset_us)
+        if offset_us % (INTERVALS[interval] or DAY):
+            shorter = next(one for one in ("1h", "30m", "15m", "1m") if offset_us % INTERVALS[one] == 0)
+            return merged(self.of(shorter), interval, offset_us=offset_us)
         return merged([*self._kept[interval], *([self._second] if self._second else [])], interval)
 
     def at(self, open_us: int, interval: str, *, offset_us: int = 0) -> Candle | None:
@@ -92,7 +92,7 @@ class Candles:
         earlier = [candle for candle in candles if candle.open_us <= open_us]
         if not earlier or earlier[-1].open_us == open_us:
             return earlier[-1] if earlier else None
-        return _flat(open_us, earlier[-1].close)
+        return _untraded(open_us, earlier[-1].close)
 
     def day(self, now_us: int) -> Candle | None:
         """The last 24 hours as one candle, from the beginning of a minute; None if nothing was traded."""
@@ -108,11 +108,10 @@ class Candles:
         return self._kept["1m"][index - 1].close if index else None
 
     def mean_price(self, now_us: int) -> int:
-        """The mean price of the last minutes, weighted by quantity; the last price if nothing was traded; 0: none."""
-        minutes = [*self._kept["1m"]][-MEAN_MINUTES:]
-        recent = [candle for candle in minutes if candle.open_us > now_us - MEAN_MINUTES * MINUTE]
-        if self._second is not None:
-            recent.append(self._second)
+        """The mean price of the last minutes, weighted by quantity; 0 if nothing was traded in them."""
+        since_us = now_us - MEAN_MINUTES * MINUTE
+        latest = [*islice(reversed(self._kept["1m"]), MEAN_MINUTES), *([self._second] if self._second else [])]
+        recent = [candle for candle in latest if candle.open_us > since_us]
         base = sum(candle.base for candle in recent)
         return sum(candle.quote for candle in recent) * UNIT // base if base else 0
 
@@ -153,6 +152,18 @@ def merged(candles: Iterable[Candle], interval: str, *, offset_us: int = 0) -> l
     return longer
 
 
+def without_gaps(candles: Iterable[Candle], interval: str, *, now_us: int, offset_us: int = 0) -> list[Candle]:
+    """The candles, with flat ones where nothing was traded, up to the interval that it is now; the last `KEPT`."""
+    filled: deque[Candle] = deque(maxlen=KEPT)
+    for candle in candles:
+        if filled:
+            filled.extend(_flat(filled[-1], candle.open_us, interval, offset_us=offset_us))
+        filled.append(candle)
+    if filled:
+        filled.extend(_flat(filled[-1], now_us + 1, interval, offset_us=offset_us))
+    return list(filled)
+
+
 def begin(time_us: int, interval: str, *, offset_us: int = 0) -> int:
     """When the interval that has this time in it began."""
     local = time_us + offset_us
@@ -169,6 +180,24 @@ def end(open_us: int, interval: str, *, offset_us: int = 0) -> int:
         day = datetime.fromtimestamp((open_us + offset_us) // SECOND, UTC) + timedelta(days=32)
         return begin(int(day.timestamp()) * SECOND - offset_us, interval, offset_us=offset_us) - 1000
     return open_us + INTERVALS[interval] - 1000
+
+
+def quiet(open_us: int, *, price: int, last_id: int) -> Candle:
+    """An interval in which nothing is traded, after the trade ``last_id``."""
+    return Candle(
+        open_us=open_us,
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        base=0,
+        quote=0,
+        count=0,
+        taker_base=0,
+        taker_quote=0,
+        first_id=last_id + 1,
+        last_id=last_id,
+    )
 
 
 def _candle(trade: Trade, open_us: int) -> Candle:
@@ -189,7 +218,7 @@ def _candle(trade: Trade, open_us: int) -> Candle:
     )
 
 
-def _flat(open_us: int, price: int) -> Candle:
+def _untraded(open_us: int, price: int) -> Candle:
     """An interval without a trade."""
     return Candle(open_us, price, price, price, price, 0, 0, 0, 0, 0, -1, -1)
 
@@ -197,6 +226,17 @@ def _flat(open_us: int, price: int) -> Candle:
 def _index(candles: deque[Candle], since_us: int) -> int:
     """Which is the first that began at that time or later."""
     return bisect_left(candles, since_us, key=lambda candle: candle.open_us)
+
+
+def _flat(last: Candle, until_us: int, interval: str, *, offset_us: int) -> Iterator[Candle]:
+    """Candles after the ``last`` one that begin before then and in which nothing is traded."""
+    open_us = end(last.open_us, interval, offset_us=offset_us) + 1000
+    skipped_us = until_us - (KEPT + 1) * INTERVALS[interval]
+    if INTERVALS[interval] and skipped_us > open_us:
+        open_us = begin(skipped_us, interval, offset_us=offset_us)
+    while open_us < until_us:
+        yield quiet(open_us, price=last.close, last_id=last.last_id)
+        open_us = end(open_us, interval, offset_us=offset_us) + 1000
 
 
 def _sum(candles: Iterable[Candle]) -> Candle | None:

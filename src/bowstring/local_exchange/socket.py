@@ -1,0 +1,97 @@
+"""One websocket client: what is sent to it goes out in order, and what it sends is handled in order."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+
+from aiohttp import WSMessage, WSMsgType
+from aiohttp.web import WebSocketResponse
+
+from bowstring.local_exchange.heartbeat import LIFE_S, Closed, Heartbeat
+
+BACKLOG = 10_000  # frames that a client may be behind
+_CLOSE_S = 2.0
+
+Receiver = Callable[[str | bytes], Coroutine[None, None, None] | None]
+"""Handles a message at once, or returns what is to be run beside the others."""
+
+
+class Socket:
+    """``send`` never waits: a client that falls `BACKLOG` frames behind is disconnected."""
+
+    def __init__(
+        self, response: WebSocketResponse, *, transport: asyncio.Transport | None, life_s: float = LIFE_S
+    ) -> None:
+        self._response, self._transport = response, transport
+        self._heartbeat = Heartbeat(response, life_s=life_s)
+        self._outgoing: deque[bytes] = deque()
+        self._news = asyncio.Event()
+        self._is_receiving = self._is_flushing = False
+
+    def send(self, text: bytes) -> None:
+        """Send a text frame after all others."""
+        self._outgoing.append(text)
+        if not self._is_receiving:  # then what was sent meanwhile goes out right after
+            self._news.set()
+
+    async def run(self, receive: Receiver) -> None:
+        """Serve until the client leaves, or has to."""
+        ending = Closed(1000)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._heartbeat.run())
+                tasks.create_task(self._write())
+                async for message in self._response:
+                    self._handle(message, receive, tasks)
+                    await self._flush()
+                raise Closed(1000)
+        except* Closed as closed:
+            ending = next(reason for reason in closed.exceptions if isinstance(reason, Closed))
+        except* ConnectionError:
+            pass
+        await self.close(code=ending.code, reason=str(ending))
+
+    async def close(self, *, code: int, reason: str = "") -> None:
+        """Say why and wait a moment for the client to agree."""
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self._flush()
+                await self._response.close(code=code, message=reason.encode())
+
+    def abort(self) -> None:
+        """Drop the connection without a word."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _handle(self, message: WSMessage, receive: Receiver, tasks: asyncio.TaskGroup) -> None:
+        if message.type is WSMsgType.PING:
+            tasks.create_task(self._response.pong(message.data))
+        elif message.type is WSMsgType.PONG:
+            self._heartbeat.pong(bytes(message.data))
+        elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            self._is_receiving = True
+            try:
+                beside = receive(message.data)
+            finally:
+                self._is_receiving = False
+            if beside is not None:
+                tasks.create_task(beside)
+
+    async def _write(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if self._is_flushing:
+            if len(self._outgoing) > BACKLOG:
+                raise Closed(1008, "Too slow")
+            return
+        self._is_flushing = True
+        try:
+            while self._outgoing:
+                await self._response.send_frame(self._outgoing.popleft(), WSMsgType.TEXT)
+        finally:
+            self._is_flushing = False
