@@ -8,7 +8,8 @@ from aiohttp import ClientSession, ClientWebSocketResponse, web
 from aiohttp.test_utils import BaseTestServer, TestServer
 from msgspec.json import decode, encode
 
-from bowstring.local_exchange.connection import LIFETIME_S, Connection
+from bowstring.local_exchange.connection import Connection
+from bowstring.local_exchange.heartbeat import LIFE_S
 from bowstring.local_exchange.sockets import Sockets
 from bowstring.local_exchange.streams.hub import Hub
 from tests.local_exchange.streams.stage import Message, Stage
@@ -58,11 +59,11 @@ class Live:
 
 @asynccontextmanager
 async def live(
-    *symbols: str, lifetime_s: float = LIFETIME_S, is_listen_key: Callable[[str], bool] | None = None
+    *symbols: str, life_s: float = LIFE_S, is_listen_key: Callable[[str], bool] | None = None
 ) -> AsyncGenerator[Live]:
     stage = Stage(*symbols)
     feed = Watched(stage.hub)
-    sockets = Sockets(feed, lifetime_s=lifetime_s, is_listen_key=is_listen_key)
+    sockets = Sockets(feed, life_s=life_s, is_listen_key=is_listen_key)
     app = web.Application()
     sockets.add_routes(app)
     async with TestServer(app) as server, ClientSession() as session:

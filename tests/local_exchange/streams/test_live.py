@@ -140,7 +140,7 @@ async def test_what_is_sent_in_one_step_of_the_loop_arrives_in_its_order() -> No
 
 
 async def test_a_connection_lasts_no_longer_than_its_lifetime() -> None:
-    async with live(lifetime_s=0.1) as exchange, exchange.connect("/ws") as socket:
+    async with live(life_s=0.1) as exchange, exchange.connect("/ws") as socket:
         closed = await last(socket)
 
     assert closed.data == 1001
