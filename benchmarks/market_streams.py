@@ -9,7 +9,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -112,7 +112,7 @@ async def _connected(port: int, streams: str, *, keeps_ages: bool = False) -> _C
 
 
 @contextmanager
-def _server(kind: str) -> Iterator[int]:
+def _server(kind: str) -> Generator[int, None, None]:
     """The port of a server in another process."""
     command = [sys.executable, "-m", "benchmarks.market_streams", kind]
     pin(OTHER)

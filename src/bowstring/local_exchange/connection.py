@@ -21,11 +21,11 @@ CLOSE_S = 2.0
 class Feed(Protocol):
     """Where connections get their data from."""
 
-    def changed(self, connection: "Connection") -> None:
+    def changed(self, connection: "Connection", /) -> None:
         """Its subscriptions are new, or may have changed; the reply that says so has been sent."""
         ...
 
-    def left(self, connection: "Connection") -> None:
+    def left(self, connection: "Connection", /) -> None:
         """It has ended."""
         ...
 
