@@ -6,12 +6,14 @@ number, how old a trade is when it arrives.
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import uvloop
 from aiohttp import web
@@ -83,15 +85,28 @@ class _Message(Struct):
 
 
 def _rate(kind: str, *, seconds: float) -> Sample:
-    async def count(port: int) -> Sample:
+    async def count(port: int, process: int) -> Sample:
         client = await _connected(port, STREAMS)
         await asyncio.sleep(_WARM_S)
-        before, began = client.count, time.perf_counter()
+        before, began, used_s = client.count, time.perf_counter(), _cpu_s(process)
         await asyncio.sleep(seconds)
-        return {"messages a second": (client.count - before) / (time.perf_counter() - began)}
+        received = client.count - before
+        return {
+            "messages a second": received / (time.perf_counter() - began),
+            "a second of CPU": received / max(0.01, _cpu_s(process) - used_s),
+        }
 
-    with _server(kind) as port:
-        return uvloop.run(count(port))
+    with _server(kind) as (port, process):
+        return uvloop.run(count(port, process))
+
+
+def _cpu_s(process: int) -> float:
+    """What a process has used of a core, as Linux counts it: 0 elsewhere."""
+    try:
+        ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    except FileNotFoundError:
+        return 0.0
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def _age(*, seconds: float) -> Sample:
@@ -100,7 +115,7 @@ def _age(*, seconds: float) -> Sample:
         await asyncio.sleep(seconds)
         return client.ages_ns
 
-    with _server("participants") as port:
+    with _server("participants") as (port, _):
         return latency(uvloop.run(keep(port)))
 
 
@@ -112,14 +127,14 @@ async def _connected(port: int, streams: str, *, keeps_ages: bool = False) -> _C
 
 
 @contextmanager
-def _server(kind: str) -> Generator[int, None, None]:
-    """The port of a server in another process."""
+def _server(kind: str) -> Generator[tuple[int, int], None, None]:
+    """The port of a server in another process, and which process."""
     command = [sys.executable, "-m", "benchmarks.market_streams", kind]
     pin(OTHER)
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
-            yield int(process.stdout.readline())
+            yield int(process.stdout.readline()), process.pid
         finally:
             process.terminate()
 

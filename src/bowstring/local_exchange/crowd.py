@@ -164,7 +164,7 @@ class Crowd:
             self._put(self._after(wave.pause_s), wave)
 
     def _buy_or_sell(self, is_buy: bool, quantity: int, *, price: int | None = None, in_quote: bool = False) -> None:
-        quantity = max(quantity, self._least * self._lot)
+        quantity = self._allowed(quantity // self._lot)
         order = self._takers.take(is_buy, quantity, price=price, in_quote=in_quote)
         if order is not None:
             lots = order.executed / self._lot
@@ -173,6 +173,10 @@ class Crowd:
     def _size(self, times: float, *, median: float) -> int:
         """A quantity: ``median`` and ``times`` are shares of what is usually displayed at the touch."""
         lots = int(self._display * times * median * self._random.lognormvariate(0, 1.1))
+        return self._allowed(lots)
+
+    def _allowed(self, lots: int) -> int:
+        """The quantity, if it is neither too little nor too much for one order; else the next that is not."""
         return min(max(self._least, lots), self._most) * self._lot
 
     def _after(self, mean_s: float) -> float:
