@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 
 from aiohttp import WSMessage, WSMsgType
 from aiohttp.web import WebSocketResponse
@@ -28,12 +27,18 @@ class Socket:
         self._outgoing: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._is_receiving = self._is_flushing = False
+        self._ending: Closed | None = None
 
     def send(self, text: bytes) -> None:
         """Send a text frame after all others."""
         self._outgoing.append(text)
         if not self._is_receiving:  # then what was sent meanwhile goes out right after
             self._news.set()
+
+    def end(self, code: int, reason: str) -> None:
+        """Close the connection once all that was sent is out."""
+        self._ending = Closed(code, reason)
+        self._news.set()
 
     async def run(self, receive: Receiver) -> None:
         """Serve until the client leaves, or has to."""
@@ -54,10 +59,12 @@ class Socket:
 
     async def close(self, *, code: int, reason: str = "") -> None:
         """Say why and wait a moment for the client to agree."""
-        with suppress(TimeoutError, ConnectionError):
+        try:
             async with asyncio.timeout(_CLOSE_S):
-                await self._flush()
+                await self._drain()
                 await self._response.close(code=code, message=reason.encode())
+        except (TimeoutError, ConnectionError):
+            self.abort()
 
     def abort(self) -> None:
         """Drop the connection without a word."""
@@ -85,9 +92,14 @@ class Socket:
             await self._flush()
 
     async def _flush(self) -> None:
-        if self._is_flushing:
-            if len(self._outgoing) > BACKLOG:
-                raise Closed(1008, "Too slow")
+        await self._drain()
+        if self._ending is not None:
+            raise self._ending
+        if len(self._outgoing) > BACKLOG:
+            raise Closed(1008, "Too slow")
+
+    async def _drain(self) -> None:
+        if self._is_flushing:  # by another task, which then sends this too
             return
         self._is_flushing = True
         try:

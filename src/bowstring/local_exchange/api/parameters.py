@@ -21,7 +21,7 @@ _LEGAL_INTEGER = re.compile(r"[0-9]{1,20}")
 _LEGAL_AMOUNT = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?")
 _LEGAL_SYMBOL = re.compile(r"(?:(?![a-z])[\w.-]){1,20}")  # newer symbols have letters beyond ASCII
 _LEGAL_CLIENT_ORDER_ID = re.compile(r"[a-zA-Z0-9_-]{1,36}")
-_WITH_ANY = {"signature", "apiKey"}
+_WITH_ANY = {"signature", "apiKey", "returnRateLimits"}
 _BOOLEANS = {"true": True, "false": False}
 
 Choice = TypeVar("Choice", bound=str)

@@ -20,6 +20,7 @@ from bowstring.local_exchange.heartbeat import LIFE_S
 from bowstring.local_exchange.matching.orders import Refused
 from bowstring.local_exchange.socket import Socket
 
+BANNED = 418
 CONNECTING = 2  # what it weighs
 _LONGEST_ID = 36
 
@@ -56,7 +57,8 @@ class WsApi:
             self._service.usage.request(address, weight=CONNECTING)
             unit, returns_rate_limits = _options(request.query)
         except Refused as refused:
-            return web.json_response({"code": refused.code, "msg": refused.text}, status=status(refused))
+            body = encode({"code": refused.code, "msg": refused.text})
+            return web.Response(body=body, status=status(refused), content_type="application/json")
         response = web.WebSocketResponse(autoping=False, compress=False)
         await response.prepare(request)
         socket = Socket(response, transport=request.transport, life_s=self._life_s)
@@ -108,7 +110,7 @@ class _Connection:
             answer = self._succeeded(asked, self._service.execute(call))
         except Refused as refused:
             answer = self._refused(asked, refused)
-        self.socket.send(answer.body)
+        self._reply(answer)
         return None
 
     async def _serve_with(self, faults: Faults, asked: _Asked, call: Call) -> None:
@@ -121,15 +123,19 @@ class _Connection:
         if answer is None:
             self.socket.abort()
         else:
-            self.socket.send(answer.body)
+            self._reply(answer)
+
+    def _reply(self, answer: Answer) -> None:
+        self.socket.send(answer.body)
+        if answer.status == BANNED:
+            self.socket.end(1008, "IP banned")
 
     def _read(self, asked: _Asked, data: str | bytes) -> Call:
         """The call that a frame is. ``asked`` is filled in as far as it gets. Raises `Refused`."""
         request = _decode(asked, data)
         values = _texts(request.params)
-        shows_limits = values.pop("returnRateLimits", None)
-        if shows_limits is not None:
-            asked.shows_limits = Parameters({"returnRateLimits": shows_limits}).boolean("returnRateLimits")
+        parameters = Parameters(values)
+        asked.shows_limits = parameters.boolean("returnRateLimits", default=asked.shows_limits)
         endpoint = BY_METHOD.get(request.method.removeprefix("v3/"))
         if endpoint is None:
             raise Refused(-1020, "This operation is not supported.")
@@ -137,7 +143,7 @@ class _Connection:
         is_signed = "signature" in values or key is None or values.get("apiKey", key.id) != key.id
         asked.call = Call(
             endpoint=endpoint,
-            parameters=Parameters(values),
+            parameters=parameters,
             interface="ws-api",
             address=self._address,
             received_us=self._service.now_us(),
