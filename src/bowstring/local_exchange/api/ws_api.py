@@ -4,7 +4,7 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 
 from aiohttp import web
-from msgspec import UNSET, DecodeError, Struct, UnsetType
+from msgspec import UNSET, DecodeError, Raw, Struct, UnsetType
 from msgspec.json import Decoder, encode
 
 from bowstring.local_exchange.api.call import Call
@@ -12,7 +12,7 @@ from bowstring.local_exchange.api.endpoints import BY_METHOD
 from bowstring.local_exchange.api.faults import Answer, Faults
 from bowstring.local_exchange.api.keys import ws_payload
 from bowstring.local_exchange.api.parameters import Parameters
-from bowstring.local_exchange.api.refusals import Denied, status
+from bowstring.local_exchange.api.refusals import Denied, illegal, status
 from bowstring.local_exchange.api.rest import time_unit
 from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.api.session import Session
@@ -23,23 +23,25 @@ from bowstring.local_exchange.socket import Socket
 BANNED = 418
 CONNECTING = 2  # what it weighs
 _LONGEST_ID = 36
+_UNREADABLE = (DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Request(Struct):
     """One frame of a client."""
 
     method: str
-    id: object = None
+    id: Raw = Raw(b"null")
     params: dict[str, object] | UnsetType | None = UNSET
 
 
 class _Identified(Struct):
     """As much as is needed to tell what a reply is to."""
 
-    id: object = None
+    id: Raw = Raw(b"null")
 
 
-_DECODER, _ID_DECODER = Decoder(_Request, float_hook=str), Decoder(_Identified)
+_DECODER, _IDENTIFIED = Decoder(_Request, float_hook=str), Decoder(_Identified)
+_ID = Decoder(int | str | None)
 
 
 class WsApi:
@@ -194,28 +196,28 @@ class _Connection:
 def _decode(asked: _Asked, data: str | bytes) -> _Request:
     try:
         request = _DECODER.decode(data)
-    except (DecodeError, UnicodeDecodeError, RecursionError):
-        with suppress(DecodeError, UnicodeDecodeError, RecursionError):
-            asked.id = _id(_ID_DECODER.decode(data).id)
+    except _UNREADABLE:
+        with suppress(*_UNREADABLE):
+            asked.id = _id(_IDENTIFIED.decode(data).id)
         raise Refused(-1135, "Invalid JSON Request") from None
     asked.id = _id(request.id)
     return request
 
 
-def _id(given: object) -> int | str | None:
-    """The id to answer with: an integer of 64 bits, a short text, or null."""
-    match given:
-        case bool():
-            pass
-        case None:
-            return None
-        case int() if -(2**63) <= given < 2**63:
-            return given
-        case str() if len(given) <= _LONGEST_ID:
-            return given
-        case _:
-            pass
-    raise Refused(-1100, "Illegal characters found in parameter 'id'; legal range is '^[a-zA-Z0-9-_]{1,36}$'.")
+def _id(raw: Raw) -> int | str | None:
+    """The id to answer with: an integer of 64 bits, a short text, or null. Raises `Refused`."""
+    with suppress(*_UNREADABLE):
+        given: int | str | None = _ID.decode(raw)
+        match given:
+            case None:
+                return None
+            case int() if -(2**63) <= given < 2**63:
+                return given
+            case str() if len(given) <= _LONGEST_ID:
+                return given
+            case _:
+                pass
+    raise illegal("id", "^[a-zA-Z0-9-_]{1,36}$")
 
 
 def _texts(params: Mapping[str, object] | UnsetType | None) -> dict[str, str]:
