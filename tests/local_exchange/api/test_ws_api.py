@@ -315,6 +315,34 @@ async def test_a_fault_delays_one_call_and_not_the_next() -> None:
         assert (await line.ask("account.status"))["error"]["code"] == -2014
 
 
+async def test_a_call_that_is_delayed_is_carried_out_after_its_client_is_gone() -> None:
+    floor = Floor()
+    floor.ws_api.faults = faults = Scripted()
+    async with visiting(floor) as visitor:
+        async with visitor.connect() as line:
+            order = line.signed("alice", **LIMIT_BUY)
+            await line.socket.send_json({"id": 1, "method": "order.place", "params": order})
+            await line.ask("ping")
+        faults.may_go_on.set()
+        await visitor.ask("GET", "/api/v3/ping")
+
+    assert len(floor.ask("openOrders.status")) == 1
+
+
+async def test_a_call_that_is_delayed_is_forgotten_when_all_connections_are_closed() -> None:
+    floor = Floor()
+    floor.ws_api.faults = faults = Scripted()
+    async with visiting(floor) as visitor, visitor.connect() as line:
+        order = line.signed("alice", **LIMIT_BUY)
+        await line.socket.send_json({"id": 1, "method": "order.place", "params": order})
+        await line.ask("ping")
+        await floor.ws_api.close(code=1001)
+        faults.may_go_on.set()
+        await visitor.ask("GET", "/api/v3/ping")
+
+    assert floor.ask("openOrders.status") == []
+
+
 async def test_a_fault_can_drop_the_connection_instead_of_the_reply() -> None:
     floor = Floor()
     floor.ws_api.faults = faults = Scripted(drops=True)

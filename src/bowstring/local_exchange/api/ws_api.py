@@ -1,5 +1,6 @@
 """The WebSocket API: a frame becomes a call, and its result, or its refusal, a frame."""
 
+import asyncio
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 
@@ -50,6 +51,7 @@ class WsApi:
     def __init__(self, service: Service, *, life_s: float = LIFE_S) -> None:
         self._service, self._life_s = service, life_s
         self._connections: set[_Connection] = set()
+        self._delayed: set[asyncio.Task[None]] = set()
         self.faults: Faults | None = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -74,6 +76,12 @@ class WsApi:
             self._connections.discard(connection)
         return response
 
+    def spawn(self, delayed: Coroutine[None, None, None]) -> None:
+        """Serve a call in its own time, whatever becomes of the connection that it came over."""
+        task = asyncio.create_task(delayed)
+        self._delayed.add(task)
+        task.add_done_callback(self._delayed.discard)
+
     def announce_shutdown(self) -> None:
         """Tell all clients that the server is about to shut down."""
         for connection in self._connections:
@@ -81,7 +89,9 @@ class WsApi:
             connection.socket.send(encode({"event": event}))
 
     async def close(self, *, code: int, reason: str = "") -> None:
-        """Close all connections."""
+        """Close all connections, and forget the calls that are delayed."""
+        for task in self._delayed:
+            task.cancel()
         for connection in [*self._connections]:
             await connection.socket.close(code=code, reason=reason)
 
@@ -101,19 +111,18 @@ class _Connection:
         self._api, self._service, self._address = api, service, address
         self.socket, self.session = socket, session
 
-    def receive(self, data: str | bytes) -> Coroutine[None, None, None] | None:
+    def receive(self, data: str | bytes) -> None:
         """Answer one frame: at once, or, if there may be faults, in its own time."""
         asked, faults = _Asked(shows_limits=self.session.returns_rate_limits), self._api.faults
         try:
             call = self._read(asked, data)
             self._admit(asked, call)
             if faults is not None:
-                return self._serve_with(faults, asked, call)
+                return self._api.spawn(self._serve_with(faults, asked, call))
             answer = self._succeeded(asked, self._service.execute(call))
         except Refused as refused:
             answer = self._refused(asked, refused)
-        self._reply(answer)
-        return None
+        return self._reply(answer)
 
     async def _serve_with(self, faults: Faults, asked: _Asked, call: Call) -> None:
         try:
