@@ -4,39 +4,28 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
-from time import time_ns
 from typing import Protocol
 
-from aiohttp import WSCloseCode, WSMsgType
+from aiohttp import WSMsgType
 from aiohttp.web import WebSocketResponse
 
 from bowstring.local_exchange.frames import text_frame
+from bowstring.local_exchange.heartbeat import LIFE_S, Closed, Heartbeat
 from bowstring.local_exchange.subscriptions import Subscriptions
 
-PING_S = 20.0
-PONG_TIMEOUT_S = 60.0
-LIFETIME_S = 86_400.0
 MESSAGES_PER_S = 5  # pings, pongs and control messages from the client
 WAITING_BYTES = 4_000_000  # to a client that does not read: 30 s of a busy connection
-_CLOSE_S = 2.0
-
-
-class Ended(Exception):
-    """Why a connection ends: what the close frame says."""
-
-    def __init__(self, code: int, reason: str = "") -> None:
-        super().__init__(reason)
-        self.code = code
+CLOSE_S = 2.0
 
 
 class Feed(Protocol):
     """Where connections get their data from."""
 
-    def changed(self, connection: "Connection") -> None:
+    def changed(self, connection: "Connection", /) -> None:
         """Its subscriptions are new, or may have changed; the reply that says so has been sent."""
         ...
 
-    def left(self, connection: "Connection") -> None:
+    def left(self, connection: "Connection", /) -> None:
         """It has ended."""
         ...
 
@@ -55,45 +44,44 @@ class Connection:
         *,
         feed: Feed,
         unit: int,
-        lifetime_s: float | None = LIFETIME_S,
+        life_s: float = LIFE_S,
     ) -> None:
         self.subscriptions, self.unit = subscriptions, unit
         self._socket, self._transport, self._feed = socket, transport, feed
-        self._lifetime_s = lifetime_s
+        self._heartbeat = Heartbeat(socket, life_s=life_s)
         self._waiting: list[bytes] = []
-        self._unanswered: set[bytes] = set()
         self._received: deque[float] = deque(maxlen=MESSAGES_PER_S)
         self._loop = asyncio.get_running_loop()
-        self._ended: asyncio.Future[Ended] = self._loop.create_future()
+        self._ended: asyncio.Future[Closed] = self._loop.create_future()
 
     async def run(self) -> None:
         """Serve until the client leaves or breaks a rule, which closes the socket with 1008."""
-        ending = Ended(1000)
-        lifetime = self._begin_lifetime()
+        ending = Closed(1000)
         try:
-            async with asyncio.timeout(None) as self._pong_deadline, asyncio.TaskGroup() as self._tasks:
-                self._tasks.create_task(self._ping())
+            async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._heartbeat.run())
                 self._tasks.create_task(self._end())
                 await self._serve()
-        except* TimeoutError:
-            ending = Ended(1008, "Pong timeout")
-        except* Ended as ended:
-            ending = next(reason for reason in ended.exceptions if isinstance(reason, Ended))
+        except* Closed as closed:
+            ending = next(reason for reason in closed.exceptions if isinstance(reason, Closed))
         except* ConnectionError:
             pass
         finally:
-            if lifetime is not None:
-                lifetime.cancel()
             self._feed.left(self)
         await self.close(code=ending.code, reason=str(ending))
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is being closed, and gets no more data."""
+        return self._ended.done()
+
     def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Do something for as long as the connection lasts; if it raises `Ended`, it lasts no longer."""
+        """Do something for as long as the connection lasts; if it raises `Closed`, it lasts no longer."""
         return self._tasks.create_task(work)
 
     def send(self, frame: bytes) -> None:
         """Write a whole frame, together with all others of this step of the loop; who does not read is cut off."""
-        if self._ended.done():
+        if self.is_ending:
             return
         if not self._waiting:
             self._loop.call_soon(self._flush)
@@ -104,16 +92,16 @@ class Connection:
         self._flush()
         await self._socket.send_frame(text, WSMsgType.TEXT)
 
-    def end(self, ending: Ended) -> None:
+    def end(self, ending: Closed) -> None:
         """Close the connection, once, soon."""
-        if not self._ended.done():
+        if not self.is_ending:
             self._ended.set_result(ending)
 
     async def close(self, *, code: int, reason: str = "") -> None:
         """Say why, wait a moment for the client to agree, then cut it off."""
         self._flush()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_S):
+            async with asyncio.timeout(CLOSE_S):
                 await self._socket.close(code=code, message=reason.encode())
                 return
         self._transport.abort()
@@ -122,7 +110,7 @@ class Connection:
         if self._waiting and not self._transport.is_closing():
             self._transport.write(b"".join(self._waiting))
             if self._transport.get_write_buffer_size() > WAITING_BYTES:
-                self.end(Ended(1008, "Too slow"))
+                self.end(Closed(1008, "Too slow"))
         self._waiting.clear()
 
     async def _serve(self) -> None:
@@ -135,30 +123,15 @@ class Connection:
                 self._feed.changed(self)
             elif message.type is WSMsgType.PING:
                 await self._socket.pong(message.data)
-            elif message.type is WSMsgType.PONG and bytes(message.data) in self._unanswered:
-                self._unanswered.clear()
-                self._pong_deadline.reschedule(None)
-        raise Ended(1000)
-
-    def _begin_lifetime(self) -> asyncio.TimerHandle | None:
-        if self._lifetime_s is None:
-            return None
-        return self._loop.call_later(self._lifetime_s, self.end, Ended(WSCloseCode.GOING_AWAY, "Too old"))
+            elif message.type is WSMsgType.PONG:
+                self._heartbeat.pong(bytes(message.data))
+        raise Closed(1000)
 
     async def _end(self) -> None:
         raise await self._ended
 
-    async def _ping(self) -> None:
-        while True:
-            await asyncio.sleep(PING_S)
-            if not self._unanswered:
-                self._pong_deadline.reschedule(self._loop.time() + PONG_TIMEOUT_S)
-            payload = str(time_ns() // 1_000_000).encode()
-            self._unanswered.add(payload)
-            await self._socket.ping(payload)
-
     def _count(self) -> None:
         now = self._loop.time()
         if len(self._received) == MESSAGES_PER_S and now - self._received[0] < 1.0:
-            raise Ended(1008, "Too many requests")
+            raise Closed(1008, "Too many requests")
         self._received.append(now)

@@ -3,7 +3,8 @@
 import asyncio
 from contextlib import aclosing
 
-from bowstring.local_exchange.connection import Connection, Ended
+from bowstring.local_exchange.connection import Connection
+from bowstring.local_exchange.heartbeat import Closed
 from bowstring.local_exchange.playback import Playback, TooSlow
 
 
@@ -33,4 +34,4 @@ class Delivery:
                     if frame.stream in connection.subscriptions.streams:
                         await connection.deliver(frame.combined if connection.subscriptions.combined else frame.payload)
         except TooSlow as reason:
-            raise Ended(1008, f"Too slow: {reason}") from None
+            raise Closed(1008, f"Too slow: {reason}") from None

@@ -52,7 +52,7 @@ class PlayServer:
     async def __aenter__(self) -> Self:
         self._playback = self._new_playback()
         self._delivery = Delivery(self._playback)
-        self._sockets = Sockets(self._delivery, lifetime_s=None)
+        self._sockets = Sockets(self._delivery, life_s=math.inf)
         self._runner = web.AppRunner(self._routes(), access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         try:

@@ -30,6 +30,7 @@ from bowstring.local_exchange.matching.rules import Rules
 from bowstring.local_exchange.participants import Participants
 from bowstring.local_exchange.sockets import Sockets
 from bowstring.local_exchange.streams.hub import Hub
+from bowstring.local_exchange.streams.listen_key_streams import ListenKeyStreams
 from bowstring.local_exchange.streams.market_data import MarketData
 from bowstring.local_exchange.streams.user_data import UserData
 
@@ -111,12 +112,13 @@ class ExchangeServer:
 
     def _assemble(self) -> None:
         settings, clock = self.settings, self.clock
+        user_data = UserData(now_us=clock)
         self.service = Service(
             self.exchange,
             clerk=self.clerk,
             keyring=self._keyring,
             usage=Usage(settings.limits, now_us=clock),
-            user_data=UserData(now_us=clock),
+            user_data=user_data,
             now_us=clock,
         )
         self.participants: Participants | None = None
@@ -129,7 +131,10 @@ class ExchangeServer:
         self.clerk.listeners.append(self.market_data.take)
         self.rest = Rest(self.service, legacy=settings.legacy)
         self.ws_api = WsApi(self.service, life_s=settings.life_s)
-        self.sockets = Sockets(self.hub, lifetime_s=settings.life_s)
+        listen_keys = ListenKeyStreams(self.hub, keys=self.service.listen_keys, events=user_data)
+        self.sockets = Sockets(
+            self.hub, life_s=settings.life_s, is_listen_key=listen_keys.admit if settings.legacy else None
+        )
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         app = web.Application()

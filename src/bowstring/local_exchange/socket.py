@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable
 
 from aiohttp import WSMessage, WSMsgType
 from aiohttp.web import WebSocketResponse
@@ -11,10 +10,9 @@ from aiohttp.web import WebSocketResponse
 from bowstring.local_exchange.heartbeat import LIFE_S, Closed, Heartbeat
 
 BACKLOG = 10_000  # frames that a client may be behind
-_CLOSE_S = 2.0
+CLOSE_S = 2.0
 
-Receiver = Callable[[str | bytes], Coroutine[None, None, None] | None]
-"""Handles a message at once, or returns what is to be run beside the others."""
+Receiver = Callable[[str | bytes], None]
 
 
 class Socket:
@@ -28,36 +26,47 @@ class Socket:
         self._outgoing: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._is_receiving = self._is_flushing = False
+        self._ending, self._is_ending = Closed(1000), asyncio.Event()
 
     def send(self, text: bytes) -> None:
         """Send a text frame after all others."""
         self._outgoing.append(text)
+        if len(self._outgoing) > BACKLOG:
+            self._outgoing.clear()
+            self.end(1008, "Too slow")
         if not self._is_receiving:  # then what was sent meanwhile goes out right after
             self._news.set()
 
+    def end(self, code: int, reason: str) -> None:
+        """Close the connection once all that was sent is out."""
+        self._ending = Closed(code, reason)
+        self._is_ending.set()
+
     async def run(self, receive: Receiver) -> None:
         """Serve until the client leaves, or has to."""
-        ending = Closed(1000)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._heartbeat.run())
                 tasks.create_task(self._write())
+                tasks.create_task(self._end())
                 async for message in self._response:
                     self._handle(message, receive, tasks)
-                    await self._flush()
-                raise Closed(1000)
+                    await self._drain()
+                self._is_ending.set()
         except* Closed as closed:
-            ending = next(reason for reason in closed.exceptions if isinstance(reason, Closed))
+            self._ending = next(reason for reason in closed.exceptions if isinstance(reason, Closed))
         except* ConnectionError:
             pass
-        await self.close(code=ending.code, reason=str(ending))
+        await self.close(code=self._ending.code, reason=str(self._ending))
 
     async def close(self, *, code: int, reason: str = "") -> None:
         """Say why and wait a moment for the client to agree."""
-        with suppress(TimeoutError, ConnectionError):
-            async with asyncio.timeout(_CLOSE_S):
-                await self._flush()
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._drain()
                 await self._response.close(code=code, message=reason.encode())
+        except (TimeoutError, ConnectionError):
+            self.abort()
 
     def abort(self) -> None:
         """Drop the connection without a word."""
@@ -72,22 +81,22 @@ class Socket:
         elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
             self._is_receiving = True
             try:
-                beside = receive(message.data)
+                receive(message.data)
             finally:
                 self._is_receiving = False
-            if beside is not None:
-                tasks.create_task(beside)
 
     async def _write(self) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
-            await self._flush()
+            await self._drain()
 
-    async def _flush(self) -> None:
-        if self._is_flushing:
-            if len(self._outgoing) > BACKLOG:
-                raise Closed(1008, "Too slow")
+    async def _end(self) -> None:
+        await self._is_ending.wait()
+        raise self._ending
+
+    async def _drain(self) -> None:
+        if self._is_flushing:  # by another task, which then sends this too
             return
         self._is_flushing = True
         try:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
-from bowstring.local_exchange.connection import LIFETIME_S, Connection, Feed
+from bowstring.local_exchange.connection import Connection, Feed
+from bowstring.local_exchange.heartbeat import LIFE_S
 from bowstring.local_exchange.subscriptions import Subscriptions
 
 _UNITS = {"MICROSECOND": 1, "microsecond": 1}  # in us
@@ -13,7 +14,7 @@ _MILLISECOND = 1000
 
 
 class Sockets:
-    """All websockets of one feed, each of which lasts ``lifetime_s`` at most.
+    """All websockets of one feed, each of which lasts ``life_s`` at most.
 
     ``is_listen_key`` tells which names that are none of streams may be subscribed to all the same.
     """
@@ -22,10 +23,10 @@ class Sockets:
         self,
         feed: Feed,
         *,
-        lifetime_s: float | None = LIFETIME_S,
+        life_s: float = LIFE_S,
         is_listen_key: Callable[[str], bool] | None = None,
     ) -> None:
-        self._feed, self._lifetime_s, self._is_listen_key = feed, lifetime_s, is_listen_key
+        self._feed, self._life_s, self._is_listen_key = feed, life_s, is_listen_key
         self.connections: set[Connection] = set()
 
     def add_routes(self, app: web.Application, *, roots: Iterable[str] = ("",)) -> None:
@@ -56,7 +57,7 @@ class Sockets:
             Subscriptions(streams.split("/"), combined=combined, is_listen_key=self._is_listen_key),
             feed=self._feed,
             unit=_UNITS.get(request.query.get("timeUnit", ""), _MILLISECOND),
-            lifetime_s=self._lifetime_s,
+            life_s=self._life_s,
         )
         self.connections.add(connection)
         try:

@@ -9,19 +9,25 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec.json import decode, encode
 
 from bowstring.local_exchange.accounts import AccountDefinition, KeyDefinition, open_accounts
+from bowstring.local_exchange.api.call import Call
+from bowstring.local_exchange.api.endpoints import BY_METHOD
 from bowstring.local_exchange.api.limits import Limits, Usage
+from bowstring.local_exchange.api.parameters import Parameters
+from bowstring.local_exchange.api.refusals import status
 from bowstring.local_exchange.api.rest import Rest
 from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.api.ws_api import WsApi
 from bowstring.local_exchange.clerk import Clerk
 from bowstring.local_exchange.feed import MARKETS
 from bowstring.local_exchange.matching.exchange import Exchange
+from bowstring.local_exchange.matching.orders import Refused
 from bowstring.local_exchange.matching.rules import Rules
 from bowstring.local_exchange.streams.user_data import UserData
 
@@ -86,6 +92,40 @@ class Floor:
         self.rest = Rest(self.service, legacy=legacy)
         self.ws_api = WsApi(self.service)
 
+    def ask(self, method: str, name: str = "alice", **params: object) -> Any:
+        """The result of a method for an account, without what it comes over. Raises `Refused`."""
+        endpoint = BY_METHOD[method]
+        timed = {"timestamp": str(self.clock.ms)} if endpoint.is_signed else {}
+        call = Call(
+            endpoint=endpoint,
+            parameters=Parameters({one: str(value) for one, value in params.items()} | timed),
+            interface="ws-api",
+            address="here",
+            received_us=self.clock(),
+            session_key=self.keyring.key(key(name, "Ed"), permission=None) if endpoint.is_signed else None,
+        )
+        self.service.admit(call)
+        return decode(encode(self.service.execute(call)))
+
+    def refusal(self, method: str, name: str = "alice", **params: object) -> tuple[int, int, str]:
+        """With which status, code and text a method is refused."""
+        with pytest.raises(Refused) as refused:
+            self.ask(method, name, **params)
+        return status(refused.value), refused.value.code, refused.value.text
+
+    def balance(self, asset: str, name: str = "alice") -> tuple[Decimal, Decimal]:
+        """What is free and what is locked."""
+        for line in self.ask("account.status", name)["balances"]:
+            if line["asset"] == asset:
+                return Decimal(line["free"]), Decimal(line["locked"])
+        raise KeyError(asset)
+
+    def trade(self, price: str = "60000", quantity: str = "0.01", *, symbol: str = "BTCUSDT") -> None:
+        """Bob sells, and Alice buys what he sells, so that there is a price."""
+        order = {"symbol": symbol, "type": "LIMIT", "timeInForce": "GTC", "price": price, "quantity": quantity}
+        self.ask("order.place", "bob", side="SELL", **order)
+        self.ask("order.place", "alice", side="BUY", **order)
+
     def app(self) -> web.Application:
         """What serves it."""
         app = web.Application()
@@ -145,9 +185,9 @@ class Line:
         payload = "&".join(f"{one}={whole[one]}" for one in sorted(whole))
         return {**whole, "signature": hmac.new(name.encode(), payload.encode(), hashlib.sha256).hexdigest()}
 
-    async def log_on(self, name: str = "alice") -> Json:
+    async def log_on(self, name: str = "alice", *, kind: str = "Ed") -> Json:
         """Log on with Ed25519."""
-        params = {"apiKey": key(name, "Ed"), "timestamp": self._clock.ms}
+        params = {"apiKey": key(name, kind), "timestamp": self._clock.ms}
         payload = "&".join(f"{one}={params[one]}" for one in sorted(params))
         signature = base64.b64encode(ED25519.sign(payload.encode())).decode()
         return await self.ask("session.logon", **params, signature=signature)

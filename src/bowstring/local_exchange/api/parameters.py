@@ -21,7 +21,8 @@ _LEGAL_INTEGER = re.compile(r"[0-9]{1,20}")
 _LEGAL_AMOUNT = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?")
 _LEGAL_SYMBOL = re.compile(r"(?:(?![a-z])[\w.-]){1,20}")  # newer symbols have letters beyond ASCII
 _LEGAL_CLIENT_ORDER_ID = re.compile(r"[a-zA-Z0-9_-]{1,36}")
-_WITH_ANY = {"signature", "apiKey"}
+_WITH_ANY = {"signature", "apiKey", "returnRateLimits"}
+_TIME_UNITS = {"MILLISECOND": 1000, "millisecond": 1000, "MICROSECOND": 1, "microsecond": 1}
 _BOOLEANS = {"true": True, "false": False}
 
 Choice = TypeVar("Choice", bound=str)
@@ -136,6 +137,13 @@ class Parameters:
         if value is None:
             raise invalid(name)
         return value
+
+
+def time_unit(name: str) -> int:
+    """The us in a unit of time. Raises `Refused`."""
+    if name not in _TIME_UNITS:
+        raise Refused(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
+    return _TIME_UNITS[name]
 
 
 def check_names(values: Mapping[str, str], *, known: Collection[str]) -> None:

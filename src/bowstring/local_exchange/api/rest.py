@@ -1,23 +1,35 @@
 """REST: an HTTP request becomes a call, and its result, or its refusal, a response."""
 
+from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
 from aiohttp import web
+from msgspec import Struct
 from msgspec.json import encode
 
-from bowstring.local_exchange.api.call import Call
+from bowstring.local_exchange.api.call import Call, Endpoint
 from bowstring.local_exchange.api.endpoints import by_path
 from bowstring.local_exchange.api.faults import Answer, Faults
 from bowstring.local_exchange.api.keys import rest_payload
 from bowstring.local_exchange.api.limits import headers, retry_after_s
-from bowstring.local_exchange.api.parameters import Parameters
+from bowstring.local_exchange.api.parameters import Parameters, time_unit
 from bowstring.local_exchange.api.refusals import Denied, status
 from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.matching.orders import Refused
 
-_UNITS = {"MILLISECOND": 1000, "millisecond": 1000, "MICROSECOND": 1, "microsecond": 1}
 _NOT_FOUND = b"<html><body><h2>404 Not found</h2></body></html>"
 _JSON = "application/json;charset=UTF-8"
+
+
+class Received(Struct, frozen=True, kw_only=True):
+    """A request as it came in: ``target`` is path and query, percent-encoded as they were sent."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    address: str
+    time_us: int
 
 
 class Rest:
@@ -30,29 +42,33 @@ class Rest:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
-        received_us = self._service.now_us()
-        path, _, query = request.raw_path.partition("?")
-        endpoint = self._endpoints.get((request.method, path))
-        if endpoint is None:
-            return web.Response(body=_NOT_FOUND, status=404, content_type="text/html")
-        body = b"" if request.method == "GET" else await request.read()
-        call = Call(
-            endpoint=endpoint,
-            parameters=Parameters({}),
-            interface="rest",
+        time_us = self._service.now_us()
+        received = Received(
+            method=request.method,
+            target=request.raw_path,
+            headers=request.headers,
+            body=b"" if request.method == "GET" else await request.read(),
             address=request.remote or "",
-            received_us=received_us,
-            key_id=request.headers.get("X-MBX-APIKEY"),
+            time_us=time_us,
         )
-        told = await self._answer(call, request, query.encode(errors="surrogateescape"), body)
-        answer = told if self.faults is None else await self.faults.after(call, told)
+        answer = await self.answer(received)
         if answer is None:
             return _dropped(request)
         return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
-    async def _answer(self, call: Call, request: web.Request, query: bytes, body: bytes) -> Answer:
+    async def answer(self, received: Received) -> Answer | None:
+        """What is answered; None: nothing at all."""
+        path, _, query = received.target.partition("?")
+        endpoint = self._endpoints.get((received.method, path))
+        if endpoint is None:
+            return Answer(status=404, body=_NOT_FOUND, headers={"Content-Type": "text/html"})
+        call = _call(endpoint, received)
+        told = await self._serve(call, received, query.encode(errors="surrogateescape"))
+        return told if self.faults is None else await self.faults.after(call, told)
+
+    async def _serve(self, call: Call, received: Received, query: bytes) -> Answer:
         try:
-            _read(call, request, query, body)
+            _read(call, received, query)
             self._service.admit(call)
             if self.faults is not None:
                 await self.faults.before(call)
@@ -74,20 +90,25 @@ class Rest:
         return Answer(status=status(refused), body=encode(error), headers=told)
 
 
-def _read(call: Call, request: web.Request, query: bytes, body: bytes) -> None:
+def _call(endpoint: Endpoint, received: Received) -> Call:
+    return Call(
+        endpoint=endpoint,
+        parameters=Parameters({}),
+        interface="rest",
+        address=received.address,
+        received_us=received.time_us,
+        key_id=received.headers.get("X-MBX-APIKEY"),
+    )
+
+
+def _read(call: Call, received: Received, query: bytes) -> None:
     """Read the parameters of a call, of which those in the query win. Raises `Refused`."""
-    call.parameters = Parameters(_values(body) | _values(query))
-    call.payload = rest_payload(query, body)
-    unit = request.headers.get("X-MBX-TIME-UNIT")
+    unit = received.headers.get("X-MBX-TIME-UNIT")
     if unit is not None:
         call.unit = time_unit(unit)
-
-
-def time_unit(name: str) -> int:
-    """The us in a unit of time. Raises `Refused`."""
-    if name not in _UNITS:
-        raise Refused(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
-    return _UNITS[name]
+    call.parameters = Parameters(_values(received.body) | _values(query))
+    if call.endpoint.is_signed:
+        call.payload = rest_payload(query, received.body)
 
 
 def _values(form: bytes) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from bowstring.local_exchange.api.call import Call
 from bowstring.local_exchange.api.parameters import Parameters
 from bowstring.local_exchange.api.public import chosen_markets, symbol_status, time_zone_us
-from bowstring.local_exchange.api.refusals import illegal, invalid, missing_both
+from bowstring.local_exchange.api.refusals import illegal, missing_both
 from bowstring.local_exchange.api.replies import Reply
 from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.matching.candles import DAY, HOUR, MINUTE, Candle, begin, end, quiet
@@ -119,7 +119,7 @@ def _of_chosen(service: Service, parameters: Parameters, describe: Describe) -> 
     if "symbol" not in parameters and "symbols" not in parameters:
         raise missing_both("symbol", "symbols")
     if len(parameters.symbols() or ()) > MOST_SYMBOLS:
-        raise invalid("symbols")
+        raise Refused(-1101, f"Too many values sent for parameter 'symbols', maximum allowed up to {MOST_SYMBOLS}.")
     return _of_each(service, parameters, describe)
 
 

@@ -47,6 +47,7 @@ class DepthStreams:
 
     def __init__(self, symbol: str, book: Book) -> None:
         self._name, self._book = f"{symbol.lower()}@depth", book
+        book.take_changes()  # of the time before
         self._fast = _Diffs(f"{self._name}@100ms", symbol, book)
         self._slow = _Diffs(self._name, symbol, book)
 
