@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import accounting, decode, dispatch, tick_to_trade
+from benchmarks import accounting, decode, dispatch, market_streams, tick_to_trade
 from benchmarks.figures import Table, environment
 
 
@@ -70,11 +70,16 @@ def _tick_to_trade(arguments: argparse.Namespace) -> Iterator[Table]:
     return tick_to_trade.run(runs=arguments.runs, seconds=arguments.seconds, clients=arguments.clients)
 
 
+def _market_streams(arguments: argparse.Namespace) -> Iterator[Table]:
+    return market_streams.run(runs=arguments.runs, seconds=arguments.seconds)
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Table]]] = {
     "dispatch": _dispatch,
     "accounting": _accounting,
     "decode": _decode,
     "tick-to-trade": _tick_to_trade,
+    "market-streams": _market_streams,
 }
 
 if __name__ == "__main__":

@@ -47,6 +47,14 @@ def test_accounting_and_decoding_are_measured(tmp_path: Path) -> None:
     assert all(figure > 0 for table in tables(tmp_path / "report.json") for figure in figures(table))
 
 
+def test_market_data_is_measured(tmp_path: Path) -> None:
+    run("benchmarks", "market-streams", "--runs", "1", "--seconds", "0.5", "--json", f"{tmp_path}/report.json")
+
+    rates, ages = tables(tmp_path / "report.json")
+    assert sorted(rates["runs"]) == ["frames", "orders"]
+    assert ages["runs"]["participants"][0]["p50 us"] > 0
+
+
 def figures(table: dict[str, Any]) -> list[float]:
     return [sample["ns" if "ns" in sample else "with"] for runs in table["runs"].values() for sample in runs]
 

@@ -69,6 +69,7 @@ class Crowd:
         self._tick, self._lot = market.rules.tick, market.rules.lot
         self._display = units(listing.display) / self._lot
         self._least = math.ceil(1.5 * market.rules.min_notional * UNIT / units(listing.price) / self._lot)
+        self._most = market.rules.max_quantity // self._lot
         self._now_s, self._bought = 0.0, 0.0
         self._numbers = count()
         self._agenda: list[tuple[float, int, _Slot | _Wave | None]] = []
@@ -89,13 +90,13 @@ class Crowd:
         self._fair.advance(due_s - self._now_s)
         self._now_s = due_s
         if isinstance(what, _Slot):
-            if what.due_s == due_s:  # else it was put forward
-                self._renew(what)
+            self._renew(what)
         elif what is None:
             self._begin_wave()
             self._await_wave()
         else:
             self._take(what)
+        self._drop_superseded()
 
     def lose(self, order: Order) -> None:
         """One of the quotes may have been taken: then it will be back soon."""
@@ -103,6 +104,7 @@ class Crowd:
         if slot is not None:
             slot.order = None
             self._schedule(slot, self._after(_BACK_S))
+            self._drop_superseded()
 
     def _renew(self, slot: _Slot) -> None:
         if slot.order is not None:
@@ -162,6 +164,7 @@ class Crowd:
             self._put(self._after(wave.pause_s), wave)
 
     def _buy_or_sell(self, is_buy: bool, quantity: int, *, price: int | None = None, in_quote: bool = False) -> None:
+        quantity = self._allowed(quantity // self._lot)
         order = self._takers.take(is_buy, quantity, price=price, in_quote=in_quote)
         if order is not None:
             lots = order.executed / self._lot
@@ -170,7 +173,11 @@ class Crowd:
     def _size(self, times: float, *, median: float) -> int:
         """A quantity: ``median`` and ``times`` are shares of what is usually displayed at the touch."""
         lots = int(self._display * times * median * self._random.lognormvariate(0, 1.1))
-        return max(self._least, lots) * self._lot
+        return self._allowed(lots)
+
+    def _allowed(self, lots: int) -> int:
+        """The quantity, if it is neither too little nor too much for one order; else the next that is not."""
+        return min(max(self._least, lots), self._most) * self._lot
 
     def _after(self, mean_s: float) -> float:
         return self._now_s + self._random.expovariate(self._speed / mean_s)
@@ -178,6 +185,11 @@ class Crowd:
     def _schedule(self, slot: _Slot, due_s: float) -> None:
         slot.due_s = due_s
         self._put(due_s, slot)
+
+    def _drop_superseded(self) -> None:
+        """Forget when the next quotes were to be renewed if they are to be at another time now."""
+        while isinstance(what := self._agenda[0][2], _Slot) and what.due_s != self._agenda[0][0]:
+            heapq.heappop(self._agenda)
 
     def _put(self, due_s: float, what: _Slot | _Wave | None) -> None:
         heapq.heappush(self._agenda, (due_s, next(self._numbers), what))

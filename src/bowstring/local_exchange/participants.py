@@ -66,7 +66,8 @@ class Participants:
         """Do what is due, and return in how many seconds something is due again."""
         self._now_s, symbol = self._agenda[0]
         crowd = self._crowds[symbol]
-        crowd.act()
+        if crowd.due_s <= self._now_s:  # else somebody else's order has changed its plans
+            crowd.act()
         heapq.heapreplace(self._agenda, (crowd.due_s, symbol))
         return max(0.0, self._agenda[0][0] - self._now_s)
 

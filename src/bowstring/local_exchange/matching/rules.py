@@ -66,9 +66,11 @@ class Rules(Struct, frozen=True, kw_only=True):
         return price % self.tick != 0 or not self.min_price <= price <= self.max_price
 
     def broken_by_quantity(self, quantity: int, *, is_market: bool = False) -> str | None:
-        """The filter that a quantity violates."""
-        if quantity % self.lot or not self.min_quantity <= quantity <= self.max_quantity:
-            return "MARKET_LOT_SIZE" if is_market and not quantity % self.lot else "LOT_SIZE"
+        """The filter that a quantity violates; the maximum of market orders has one of its own."""
+        if quantity % self.lot or quantity < self.min_quantity:
+            return "LOT_SIZE"
+        if quantity > self.max_quantity:
+            return "MARKET_LOT_SIZE" if is_market else "LOT_SIZE"
         return None
 
     def broken_by_notional(self, notional: int, *, is_market: bool = False) -> str | None:
