@@ -71,7 +71,7 @@ def main() -> None:
         collectors=[RestPoll(url, item=Item, event=price, every_s=every_s)],
         strategies=[Mover()],
         guards=[],
-        executors=[Screen(), *([Notifier(*targets)] if targets else [])],
+        executors=[Screen(), *(Notifier(target) for target in targets)],
     )
 
 

@@ -19,7 +19,7 @@ def record(*arguments: str) -> "subprocess.CompletedProcess[str]":
     ("symbol", "feed", "options", "kinds"),
     [
         ("BTC/USDT", (), (), {"bookTicker", "trade"}),
-        ("BTC/USDT:USDT", ("--futures",), ("--futures",), {"bookTicker", "aggTrade", "markPrice@1s"}),
+        ("BTC/USDT:USDT", ("--futures",), ("--futures",), {"bookTicker", "aggTrade", "markPrice@1s", "forceOrder"}),
     ],
 )
 def test_it_records_what_can_be_played(

@@ -183,8 +183,8 @@ def record(
 ) -> None:
     """Record the public market data of SYMBOLS, such as BTC/USDT, for `bowstring play`.
 
-    Quotes, trades and books are recorded as they are received, and nothing private. A running bot records the same
-    with Binance(..., recorder=Recorder(folder)).
+    Quotes, trades and books are recorded as they are received, of perpetuals mark prices and liquidations too, and
+    nothing private. A running bot records what it receives with Binance(..., recorder=Recorder(folder)).
     """
     try:
         from bowstring.record import record as run_record

@@ -37,7 +37,9 @@ def record(
     depth = symbols if books else ()
     if futures:
         perpetuals = BinanceFutures("live", rest_url=rest_url, ws_url=ws_url, recorder=recorder)
-        collectors.append(perpetuals.stream(quotes=symbols, trades=symbols, books=depth, mark_prices=symbols))
+        collectors.append(
+            perpetuals.stream(quotes=symbols, trades=symbols, books=depth, mark_prices=symbols, liquidations=symbols)
+        )
     else:
         spot = Binance("paper", rest_url=rest_url, ws_url=ws_url, recorder=recorder)
         collectors.append(spot.stream(quotes=symbols, trades=symbols, books=depth))

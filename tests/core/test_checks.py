@@ -1,7 +1,7 @@
 """Tests of what an engine says about lists with the wrong things in them, and about components that cannot work."""
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from bowstring.core.components import Collector, Component, Emit, Executor, Guar
 from bowstring.core.engine import Engine
 from bowstring.core.errors import WiringError
 from bowstring.core.maps import CollectorMap
-from tests.core.bots import Bot, Doer, Tick, Witness
+from tests.core.bots import Bot, Doer, Reader, Tick, Witness
 from tests.core.lifecycle import Feed, feed_of, forever
 
 
@@ -192,3 +192,34 @@ def test_a_stall_may_be_told_after_any_time() -> None:
 )
 def test_a_component_that_does_as_its_base_does_is_as_it_should_be(parameter: str, component: Component) -> None:
     assert "handles nothing" in complaint(**{parameter: [component]})
+
+
+def warnings_about(caplog: pytest.LogCaptureFixture, *brought: Collection[str] | None, asked: set[str]) -> list[str]:
+    """What an engine warns of, with collectors that bring these symbols and a strategy that asks for some."""
+    collectors, bot = [feed_of() for _ in brought], Bot()
+    for collector, symbols in zip(collectors, brought, strict=True):
+        collector.symbols = symbols
+    bot.symbols = asked
+    Engine(collectors=collectors, strategies=[bot, Reader()])
+    return caplog.messages
+
+
+def test_a_symbol_that_no_collector_brings_is_warned_of_with_the_nearest_that_one_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    warnings = warnings_about(
+        caplog, {"BTC/USDT"}, ["ETH/BTC"], (), asked={"BTC/USDT", "BTC/USTD", "eth/btc", "DOGE/EUR:XYZ"}
+    )
+
+    assert warnings == [
+        "bot.symbols has BTC/USTD, which no collector brings; did you mean BTC/USDT?",
+        "bot.symbols has DOGE/EUR:XYZ, which no collector brings",
+        "bot.symbols has eth/btc, which no collector brings; did you mean ETH/BTC?",
+    ]
+
+
+@pytest.mark.parametrize("brought", [(), ({"BTC/USDT"}, None)])
+def test_where_not_all_collectors_tell_their_symbols_nothing_is_warned_of(
+    brought: tuple[Collection[str] | None, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert warnings_about(caplog, *brought, asked={"BTC/USTD"}) == []

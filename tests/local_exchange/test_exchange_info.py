@@ -123,7 +123,7 @@ def test_a_traded_symbol_tells_the_rules_that_are_checked_and_nothing_that_is_la
     assert filters == {
         "PRICE_FILTER": {"minPrice": "0.01000000", "maxPrice": "1000000.00000000", "tickSize": "0.01000000"},
         "LOT_SIZE": {"minQty": "0.00001000", "maxQty": "1000000.00000000", "stepSize": "0.00001000"},
-        "MARKET_LOT_SIZE": {"minQty": "0.00001000", "maxQty": "1000000.00000000", "stepSize": "0.00001000"},
+        "MARKET_LOT_SIZE": {"minQty": "0.00000000", "maxQty": "1000000.00000000", "stepSize": "0.00000000"},
         "PERCENT_PRICE_BY_SIDE": {
             "bidMultiplierUp": "5.00000000",
             "bidMultiplierDown": "0.20000000",

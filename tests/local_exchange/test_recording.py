@@ -138,6 +138,24 @@ def test_a_malformed_reply_is_named_by_its_line(tmp_path: Path, line: str, compl
         open_recording(tmp_path / "A")
 
 
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ({"get": "https://h/p", "body": "<html>"}, r"A-000001.jsonl, line 2: expected a JSON body"),
+        ({"get": "https://h/p"}, r"A-000001.jsonl, line 2: expected a JSON body"),
+        ({"connection": 1, "frame": "nonsense"}, r"A-000001.jsonl, line 2: a frame is no JSON"),
+    ],
+)
+def test_what_is_malformed_in_json_lines_is_named_by_its_line(
+    tmp_path: Path, line: dict[str, object], complaint: str
+) -> None:
+    good = {"time_ns": 1, "connection": 1, "frame": '{"stream":"a@trade","data":{}}'}
+    (tmp_path / "A-000001.jsonl").write_bytes(encode(good) + b"\n" + encode(line | {"time_ns": 2}) + b"\n")
+
+    with pytest.raises(ConfigError, match=complaint):
+        list(open_recording(tmp_path).frames())
+
+
 def test_a_recording_without_frames_is_refused(tmp_path: Path) -> None:
     (tmp_path / "A.ws.1.0").write_text(CONNECTED)
 

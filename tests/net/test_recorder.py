@@ -3,6 +3,7 @@
 import errno
 import json
 import threading
+from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,19 @@ class Standing(Clock):
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for path in sorted(folder.iterdir()) for line in path.read_text().splitlines()]
+
+
+def announce_writes(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """An event that is set after each line."""
+    is_written = threading.Event()
+    write = module._Files.write  # pyright: ignore[reportPrivateUsage]  # the disk
+
+    def announce(files: Any, line: Any) -> None:
+        write(files, line)
+        is_written.set()
+
+    monkeypatch.setattr(module._Files, "write", announce)  # pyright: ignore[reportPrivateUsage]  # as above
+    return is_written
 
 
 def test_frames_and_replies_are_written_as_they_came_with_their_time(tmp_path: Path) -> None:
@@ -67,6 +81,45 @@ def test_a_connection_that_has_ended_is_not_repeated_in_further_files(tmp_path: 
         recorder.received(recorder.opened(URL), FRAME)
 
     assert [(line["connection"], "url" in line) for line in lines(tmp_path)] == [(51, True), (51, False)]
+
+
+def test_the_latest_of_each_lasting_reply_is_repeated_in_further_files(tmp_path: Path) -> None:
+    with Recorder(tmp_path, max_bytes=100, max_files=1, clock=Standing()) as recorder:
+        recorder.replied("https://host/rules?symbol=A", b'"old"', lasting=True)
+        recorder.replied("https://host/rules?symbol=A", b'"new"', lasting=True)
+        recorder.replied("https://host/rules?symbol=B", b'"other"', lasting=True)
+        recorder.replied("https://host/depth", b'"of a moment"')
+        for _ in range(10):
+            recorder.received(1, FRAME)
+
+    assert [line["body"] for line in lines(tmp_path) if "get" in line] == ['"new"', '"other"']
+
+
+def test_what_would_fill_half_of_each_file_is_not_repeated(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Recorder(tmp_path, max_bytes=1000, max_files=3) as recorder:
+        for path in ("one", "two"):
+            recorder.replied(f"https://host/{path}", b"1" * 300, lasting=True)
+        for _ in range(100):
+            recorder.received(1, FRAME)
+
+    assert "https://host/two: too long to be repeated in each file of 1000 bytes" in caplog.text
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 3 * 1100
+    assert [line["get"] for line in lines(tmp_path) if "get" in line] == ["https://host/one"] * 3
+
+
+def test_what_a_file_needs_is_asked_for_in_the_thread_that_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_written = announce_writes(monkeypatch)
+    asked: list[tuple[int, threading.Thread]] = []
+    with Recorder(tmp_path, max_bytes=60, clock=Standing()) as recorder:
+        recorder.on_new_file(lambda: asked.append((number, threading.current_thread())))
+        for number in range(6):  # two to a file
+            recorder.received(1, str(number))
+            assert is_written.wait(10)
+            is_written.clear()
+
+    assert asked == [(3, threading.current_thread()), (5, threading.current_thread())]
 
 
 @pytest.mark.parametrize("name", ["recording", "rec[1]"])
@@ -119,7 +172,7 @@ def test_no_secret_gets_into_a_file(url: str, kept: str) -> None:
 
 
 def test_what_the_disk_is_too_slow_for_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_WAITING", 3)
+    monkeypatch.setattr(module, "MAX_WAITING", 3 * (module.LINE_BYTES + len("0")))
     is_writing, may_write = threading.Event(), threading.Event()
     write = module._Files.write  # pyright: ignore[reportPrivateUsage]  # the disk
 
@@ -140,6 +193,29 @@ def test_what_the_disk_is_too_slow_for_is_counted(tmp_path: Path, monkeypatch: p
     assert [line["frame"] for line in lines(tmp_path)] == ["with the disk", "0", "1", "2"]
 
 
+def test_what_waits_is_bounded_by_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 1000)
+    with Recorder(tmp_path) as recorder:
+        recorder.received(1, "x" * 1000)
+        recorder.replied("https://host/path", b"x" * 1000)
+        recorder.received(1, "short")
+
+    assert recorder.lost == 2
+    assert [line["frame"] for line in lines(tmp_path)] == ["short"]
+
+
+def test_what_was_written_waits_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", module.LINE_BYTES + 10)
+    is_written = announce_writes(monkeypatch)
+    with Recorder(tmp_path) as recorder:
+        for _ in range(3):
+            recorder.received(1, "x" * 10)
+            assert is_written.wait(10)
+            is_written.clear()
+
+    assert recorder.lost == 0
+
+
 def test_a_disk_that_fails_ends_the_recording_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -148,12 +224,28 @@ def test_a_disk_that_fails_ends_the_recording_and_nothing_else(
 
     monkeypatch.setattr(module._Files, "write", full)  # pyright: ignore[reportPrivateUsage]  # the disk
     with Recorder(tmp_path) as recorder:
-        recorder.received(1, "one")
-        recorder._thread.join(10)  # pyright: ignore[reportPrivateUsage]  # its end is what is waited for
-        recorder.received(1, "two")
+        for number in range(3):
+            recorder.received(1, str(number))
 
     assert "recording ended, [Errno 28] No space left on device" in caplog.text
-    assert recorder.lost == 1
+    assert recorder.lost == 3
+
+
+def test_a_file_that_could_not_be_completed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "full").symlink_to("/dev/full")
+    full = (tmp_path / "full").open("wb")
+
+    def open_full(*_: object) -> BufferedWriter:
+        return full
+
+    monkeypatch.setattr(Path, "open", open_full)
+
+    with Recorder(tmp_path) as recorder:
+        recorder.received(1, FRAME)
+
+    assert "full is incomplete, [Errno 28] No space left on device" in caplog.text
 
 
 @pytest.mark.parametrize("settings", [{"max_bytes": 0}, {"max_files": 0}, {"name": ""}, {"name": "a/b"}])

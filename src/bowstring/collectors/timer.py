@@ -16,6 +16,8 @@ class Elapsed(Event, frozen=True, kw_only=True):
 class Every(Collector):
     """Publishes `Elapsed` every ``seconds``, on a fixed grid: it does not drift, and skips what it is late for."""
 
+    symbols = ()
+
     def __init__(self, seconds: float, *, key: str = "") -> None:
         if not 0 < seconds < float("inf"):
             raise ValueError(f"seconds is {seconds}: a period is longer than 0 seconds")

@@ -1,8 +1,10 @@
 """What an engine is given, looked at before anything is done with it: what is wrong is told by value and next step."""
 
 import inspect
+import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from typing import TypeVar
 
 from bowstring.core.components import Collector, Component, Executor, Guard, Strategy
@@ -17,6 +19,8 @@ PARAMETERS: dict[type[Component], str] = {
     Executor: "executors",
 }
 """Kind of component -> the parameter that takes a list of them."""
+
+log = logging.getLogger(__name__)
 
 
 def listed(given: Iterable[C], kind: type[C]) -> list[C]:
@@ -43,6 +47,20 @@ def check(component: object, kind: type[Component], *, where: str) -> None:
             _check_async(component, getattr(component, method), name=method)
     if isinstance(component, Collector):
         _check_stall(component.stall_after_s, type(component).__name__)
+
+
+def warn_of_unheard_symbols(strategies: Sequence[Strategy], collectors: Sequence[Collector]) -> None:
+    """Log each symbol of a strategy that no collector brings; only if all collectors tell what they bring."""
+    brought = set[str]()
+    for collector in collectors:
+        if collector.symbols is None:
+            return
+        brought.update(collector.symbols)
+    for strategy in strategies if collectors else ():
+        for symbol in sorted(set(strategy.symbols or ()) - brought):
+            near = get_close_matches(symbol.upper(), sorted(brought), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            log.warning("%s.symbols has %s, which no collector brings%s", strategy.name, symbol, hint)
 
 
 def _check_list(given: object, parameter: str) -> None:

@@ -96,11 +96,14 @@ class Collector(Component):
     """Turns something external into events.
 
     It is restarted when ``run`` raises or returns; with ``finite = True`` its return is the end of its data. With
-    ``stall_after_s``, not publishing anything for that long counts as failed too.
+    ``stall_after_s``, not publishing anything for that long counts as failed too. ``symbols``, when set before the
+    engine is built, are all that its events may have: where every collector tells, a strategy's that none brings is
+    warned of.
     """
 
     finite: bool = False
     stall_after_s: float | None = None
+    symbols: Collection[str] | None = None
 
     async def run(self, emit: Emit) -> None:
         """Publish events with ``emit(event)`` until cancelled."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
-from bowstring.core.checks import listed
+from bowstring.core.checks import listed, warn_of_unheard_symbols
 from bowstring.core.clock import Clock
 from bowstring.core.components import Collector, Component, Executor, Guard, Strategy
 from bowstring.core.errors import EventsMissed, WiringError
@@ -46,6 +46,7 @@ class Engine:
         for component in components:
             component.clock = self.clock
         self._wiring = Wiring(self._guards, self._executors, self._strategies)
+        warn_of_unheard_symbols(self._strategies, self._collectors)
         self._queue = EventQueue(self._wiring, clock=self.clock, held=True)
         self._asked_to_stop = asyncio.Event()
         self._begun: list[Component] = []

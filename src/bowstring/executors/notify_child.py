@@ -1,4 +1,4 @@
-"""The process that sends notifications: apprise, and nothing of the bot.
+"""The process that sends notifications to one service: apprise, and nothing of the bot.
 
 Lines of JSON come in by stdin, and each is answered by one on what was stdout: first a `Setup` by a `Ready`, then each
 `Delivery` by a `Delivered`. It ends with its stdin, so it does not outlive the bot. Whatever apprise or its libraries
@@ -8,7 +8,6 @@ log, print or raise stays in here: it may hold the URLs, which hold tokens.
 import logging
 import os
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from msgspec import Struct, json
@@ -20,21 +19,20 @@ Level = Literal["info", "success", "warning", "failure"]
 
 
 class Setup(Struct, frozen=True):
-    """Where notifications go: apprise's URLs."""
+    """Where notifications go: apprise's URL."""
 
-    urls: Sequence[str]
+    url: str
 
 
 class Ready(Struct, frozen=True):
-    """The name of each URL's service, ``""`` for a URL that apprise does not know; none at all without apprise."""
+    """The name of the URL's service, ``""`` for a URL that apprise does not know; None without apprise."""
 
-    services: Sequence[str] | None
+    service: str | None
 
 
 class Delivery(Struct, frozen=True):
-    """Send this to the service with that number."""
+    """Send this."""
 
-    service: int
     text: str
     title: str
     level: Level
@@ -58,11 +56,10 @@ def main() -> None:
         _answer(answers, Ready(None))
         return
     setup = json.decode(requests.readline(), type=Setup)
-    senders = [_sender(Apprise, url) for url in setup.urls]
-    _answer(answers, Ready([str(sender[0].service_name) if sender else "" for sender in senders]))
+    sender = _sender(Apprise, setup.url)
+    _answer(answers, Ready(str(sender[0].service_name) if sender else ""))
     for line in requests:
-        delivery = json.decode(line, type=Delivery)
-        _answer(answers, Delivered(_deliver(senders[delivery.service], delivery)))
+        _answer(answers, Delivered(_deliver(sender, json.decode(line, type=Delivery))))
 
 
 def _sender(make: "type[Apprise]", url: str) -> "Apprise":

@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -19,16 +18,16 @@ A = TypeVar("A", bound=Struct)
 
 
 class NotifyProcess:
-    """Sends to ``urls``, one delivery at a time. A delivery that takes ``deadline_s`` costs the process its life."""
+    """Sends to ``url``, one delivery at a time. A delivery that takes ``deadline_s`` costs the process its life."""
 
-    def __init__(self, urls: Sequence[str], *, deadline_s: float) -> None:
-        self._urls, self._deadline_s = urls, deadline_s
+    def __init__(self, url: str, *, deadline_s: float) -> None:
+        self._url, self._deadline_s = url, deadline_s
         self._process: Process | None = None
         self._talking = asyncio.Lock()
         self._closed = False
 
-    async def start(self) -> Sequence[str]:
-        """Start it, and return the name of each URL's service.
+    async def start(self) -> str:
+        """Start it, and return the name of the service.
 
         Raises `ConfigError` for a URL that apprise does not know, and without apprise; `Disconnected` if it does not
         start; `NotSent` once it is closed.
@@ -36,13 +35,12 @@ class NotifyProcess:
         async with self._talking:
             return await self._start()
 
-    async def deliver(self, service: int, *, text: str, title: str, level: Level) -> None:
+    async def deliver(self, *, text: str, title: str, level: Level) -> None:
         """Send, by a new process if the last one ended. Raises `Disconnected` if that failed, `NotSent` once closed."""
         async with self._talking:
             if self._process is None:
                 await self._start()
-            delivery = Delivery(service, text, title, level)
-            delivered = await self._ask(delivery, Delivered, within_s=self._deadline_s)
+            delivered = await self._ask(Delivery(text, title, level), Delivered, within_s=self._deadline_s)
         if delivered.failure:
             raise Disconnected(delivered.failure)
 
@@ -53,7 +51,7 @@ class NotifyProcess:
         async with self._talking:  # who is talking to it learns of its end, and is done
             await self._end()
 
-    async def _start(self) -> Sequence[str]:
+    async def _start(self) -> str:
         if self._closed:
             raise NotSent("the notifier has stopped")
         try:
@@ -62,15 +60,14 @@ class NotifyProcess:
             )
         except OSError as error:
             raise Disconnected(f"no process could be started: {error.strerror}") from None
-        ready = await self._ask(Setup(self._urls), Ready, within_s=START_S)
-        if ready.services is None:
+        service = (await self._ask(Setup(self._url), Ready, within_s=START_S)).service
+        if service is None:
             await self._end()
             raise ConfigError("notifications need apprise: install bowstring[notify]")
-        if "" in ready.services:
+        if not service:
             await self._end()
-            wrong = list(ready.services).index("") + 1
-            raise ConfigError(f"URL {wrong} of {len(self._urls)} is none that apprise knows (it is not shown here)")
-        return ready.services
+            raise ConfigError("its URL is none that apprise knows (it is not shown here)")
+        return service
 
     async def _ask(self, question: Struct, kind: type[A], *, within_s: float) -> A:
         """Ask, and end the process unless it answers in time."""

@@ -87,7 +87,7 @@ def _filters(rules: Rules) -> list[dict[str, object]]:
     return [
         {"filterType": "PRICE_FILTER", **prices},
         {"filterType": "LOT_SIZE", **quantities},
-        {"filterType": "MARKET_LOT_SIZE", **quantities},
+        {"filterType": "MARKET_LOT_SIZE", **quantities, "minQty": number(0), "stepSize": number(0)},
         {"filterType": "PERCENT_PRICE_BY_SIDE", **multipliers, "avgPriceMins": MEAN_MINUTES},
         {"filterType": "NOTIONAL", **notionals},
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": rules.max_orders},

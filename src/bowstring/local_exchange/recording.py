@@ -29,6 +29,9 @@ from bowstring.core.errors import ConfigError
 from bowstring.market.instrument import Instrument
 from bowstring.net.recorder import Line
 
+_Where = tuple[Path, int]
+"""A file, and the number of a line in it."""
+
 log = logging.getLogger(__name__)
 
 _TIME = rb"(\d+(?:\.\d+)?)"
@@ -93,24 +96,25 @@ def _open_lines(file: Path, paths: Sequence[Path]) -> Recording:
     """What a `Recorder` wrote, into these files in this order."""
     if len({path.name[:-13] for path in paths}) > 1:
         raise ConfigError(f"{file}: holds several recordings, name one file: {', '.join(path.name for path in paths)}")
-    replies: list[RecordedReply] = []
+    replies: dict[tuple[str, int], RecordedReply] = {}  # by request and time: files repeat some
     futures = has_frames = False
-    for line in _recorded_lines(paths):
+    for where, line in _recorded_lines(paths):
         if line.get:
-            replies.append(RecordedReply(time_ns=line.time_ns, url=line.get, body=line.body.encode()))
+            body = _checked_body(line.body.encode(), where=where)
+            replies[line.get, line.time_ns] = RecordedReply(time_ns=line.time_ns, url=line.get, body=body)
         futures = futures or "/fapi/" in line.get or line.url.startswith("wss://fstream.")
         has_frames = has_frames or bool(line.frame)
     if not has_frames:
         raise ConfigError(f"{file}: holds no frames")
-    return Recording(frames=lambda: _recorded_frames(paths), replies=tuple(replies), futures=futures)
+    return Recording(frames=lambda: _recorded_frames(paths), replies=tuple(replies.values()), futures=futures)
 
 
-def _recorded_lines(paths: Iterable[Path]) -> Iterator[Line]:
+def _recorded_lines(paths: Iterable[Path]) -> Iterator[tuple[_Where, Line]]:
     """The lines of a `Recorder`; the last of a file, if it was cut off when the process was killed, is left out."""
     for path in paths:
         for number, line in _lines(path):
             try:
-                yield _decode_line(line)
+                yield (path, number), _decode_line(line)
             except (DecodeError, UnicodeDecodeError) as error:
                 if _is_last(path, number):
                     log.warning("%s: its last line was cut off, and is left out", path)
@@ -127,7 +131,7 @@ def _is_last(path: Path, number: int) -> bool:
 
 def _recorded_frames(paths: Iterable[Path]) -> Iterator[RecordedFrame]:
     """The frames that carry data; what answered a request is none."""
-    for line in _recorded_lines(paths):
+    for where, line in _recorded_lines(paths):
         if not line.frame:
             continue
         raw = line.frame.encode()
@@ -136,7 +140,7 @@ def _recorded_frames(paths: Iterable[Path]) -> Iterator[RecordedFrame]:
         except ValidationError:  # JSON, but of another shape: an answer to a request
             continue
         except DecodeError as error:
-            raise ConfigError(f"{paths}: a frame is no JSON: {error}") from None
+            raise ConfigError(f"{_named(where)}: a frame is no JSON: {error}") from None
         yield RecordedFrame(time_ns=line.time_ns, stream=frame.stream, combined=raw, payload=bytes(frame.data))
 
 
@@ -218,11 +222,21 @@ def _read_replies(file: Path) -> Iterator[RecordedReply]:
         match = _REPLY.fullmatch(line)
         if match is None:
             raise ConfigError(f"{file}, line {number}: expected `URL -> TIME: BODY`, found {line[:40]!r}")
-        try:
-            _json.decode(match[3])
-        except DecodeError as error:
-            raise ConfigError(f"{file}, line {number}: expected a JSON body: {error}") from None
-        yield RecordedReply(time_ns=_nanoseconds(match[2]), url=match[1].decode(), body=match[3])
+        body = _checked_body(match[3], where=(file, number))
+        yield RecordedReply(time_ns=_nanoseconds(match[2]), url=match[1].decode(), body=body)
+
+
+def _checked_body(body: bytes, *, where: _Where) -> bytes:
+    """The body, which is JSON. Raises `ConfigError`."""
+    try:
+        _json.decode(body)
+    except DecodeError as error:
+        raise ConfigError(f"{_named(where)}: expected a JSON body: {error}") from None
+    return body
+
+
+def _named(where: _Where) -> str:
+    return f"{where[0]}, line {where[1]}"
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:

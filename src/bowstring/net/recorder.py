@@ -5,16 +5,17 @@ the epoch, and
 
 * ``connection`` and ``url``: a websocket was opened (repeated at the head of each further file);
 * ``connection`` and ``frame``: one text message of it, byte for byte;
-* ``get`` and ``body``: a REST reply.
+* ``get`` and ``body``: a REST reply; where it is ``lasting``, the latest to that request is repeated as well.
 
 Of a URL only what is known to be public is kept, so no key, no signature and no listen key gets into a file: short
 parts of its path, `PUBLIC` parameters, and of ``streams`` what looks like the name of one.
 """
 
 import logging
+from collections.abc import Callable
 from glob import escape
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
@@ -25,7 +26,8 @@ from msgspec.json import Encoder
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError
 
-MAX_WAITING = 100_000  # lines; a disk that is further behind loses some, with a count
+MAX_WAITING = 64_000_000  # bytes; a disk that is further behind loses some, with a count
+LINE_BYTES = 220  # what a line takes in memory beside its text, measured
 MAX_PART = 20  # longer parts of a path may be keys
 PUBLIC = frozenset({"streams", "symbol", "symbols", "limit", "interval", "showPermissionSets", "fromId", "startTime"})
 
@@ -43,14 +45,15 @@ class Line(Struct, kw_only=True, omit_defaults=True):
     get: str = ""
     body: str = ""
     closed: bool = False
+    lasting: bool = False
 
 
 class Recorder:
     """Writes what it is given into ``folder``, in a thread of its own: a slow disk delays nobody.
 
-    A file is closed at ``max_bytes``, and of the closed ones the oldest go, so that there are ``max_files`` at most.
-    What is lost because the disk is behind is counted in ``lost``, the messages of websockets in ``received_count``. A
-    context manager: its end writes the rest.
+    A file is closed at ``max_bytes``, and of the closed ones the oldest go, so that there are ``max_files`` at most. So
+    each file must do without the earlier ones: what holds on is repeated at its head, the rest `on_new_file` asks for.
+    The messages of websockets are counted in ``received_count``. A context manager: its end writes the rest.
     """
 
     def __init__(
@@ -67,13 +70,28 @@ class Recorder:
         if not name or "/" in name:
             raise ConfigError(f"Recorder(name={name!r}): give the beginning of a file's name")
         folder.mkdir(parents=True, exist_ok=True)
-        self.lost = 0
         self.received_count = 0
         self._clock = clock or Clock()
         self._connections = 0
+        self._refused = self._put_bytes = 0  # written by the bot's thread, the next two by the recorder's
+        self._unwritten = self._taken_bytes = 0
+        self._told_files = 1
+        self._on_new_file: list[Callable[[], None]] = []
         self._lines: SimpleQueue[Line | None] = SimpleQueue()
         self._files = _Files(folder, name=name, max_bytes=max_bytes, max_files=max_files)
         self._thread = self._clock.start_thread(self._write, name="recorder")
+
+    @property
+    def lost(self) -> int:
+        """How many lines were lost as the disk was behind or failed; when it fails, some before that may be too."""
+        return self._refused + self._unwritten
+
+    def on_new_file(self, tell: Callable[[], None]) -> None:
+        """Have ``tell`` called after a further file was begun, in the thread that records, when it has more to record.
+
+        For what a file needs of its own, such as the snapshots of books.
+        """
+        self._on_new_file.append(tell)
 
     def opened(self, url: str) -> int:
         """Note that a websocket is about to be opened; returns its number, for `received`."""
@@ -91,9 +109,10 @@ class Recorder:
         text = frame if isinstance(frame, str) else frame.decode(errors="replace")
         self._put(Line(time_ns=self._clock.now_ns(), connection=connection, frame=text))
 
-    def replied(self, url: str, body: bytes) -> None:
-        """Keep the reply to ``GET url``."""
-        self._put(Line(time_ns=self._clock.now_ns(), get=public(url), body=body.decode(errors="replace")))
+    def replied(self, url: str, body: bytes, *, lasting: bool = False) -> None:
+        """Keep the reply to ``GET url``; a ``lasting`` one is repeated in each further file, until there is another."""
+        text = body.decode(errors="replace")
+        self._put(Line(time_ns=self._clock.now_ns(), get=public(url), body=text, lasting=lasting))
 
     def close(self) -> None:
         """Write what waits, and close the file."""
@@ -110,29 +129,41 @@ class Recorder:
         self.close()
 
     def _put(self, line: Line) -> None:
-        if self._lines.qsize() >= MAX_WAITING or not self._thread.is_alive():
-            self.lost += 1
-            if self.lost == 1:
+        size = _memory(line)
+        if self._put_bytes - self._taken_bytes + size > MAX_WAITING or not self._thread.is_alive():
+            self._refused += 1
+            if self._refused == 1:
                 log.error("recording: the disk is behind or gone, lines are lost from now on")
             return
+        self._put_bytes += size
         self._lines.put(line)
+        if self._files.count != self._told_files:
+            self._told_files = self._files.count
+            for tell in self._on_new_file:
+                tell()
 
     def _write(self) -> None:
-        """The thread. A disk that fails ends it; what comes then is lost, and counted."""
+        """The thread. Once the disk has failed, what comes is lost, and counted."""
         try:
             while (line := self._next()) is not None:
                 self._files.write(line)
         except OSError as error:
             log.error("recording ended, %s", error)
-        finally:
-            self._files.close()
+            self._unwritten = 1
+            while self._take() is not None:
+                self._unwritten += 1
+        self._files.close()
 
     def _next(self) -> Line | None:
-        try:
-            return self._lines.get_nowait()
-        except Empty:
+        if self._lines.empty():
             self._files.flush()
-            return self._lines.get()
+        return self._take()
+
+    def _take(self) -> Line | None:
+        line = self._lines.get()
+        if line is not None:
+            self._taken_bytes += _memory(line)
+        return line
 
 
 class _Files:
@@ -142,6 +173,8 @@ class _Files:
         self._folder, self._name = folder, name
         self._max_bytes, self._max_files = max_bytes, max_files
         self._opened: dict[int, Line] = {}
+        self._lasting: dict[str, Line] = {}
+        self.count = 0
         self._number = max((int(path.stem[-6:]) for path in self._paths()), default=0)
         self._next()
 
@@ -149,19 +182,24 @@ class _Files:
         if self._size >= self._max_bytes:
             self._file.close()
             self._next()
-            for opened in self._opened.values():
-                self._write(opened)
+            for repeated in (*self._opened.values(), *self._lasting.values()):
+                self._write(repeated)
         if line.url:
             self._opened[line.connection] = line
         elif line.closed:
             self._opened.pop(line.connection, None)
+        elif line.lasting:
+            self._keep(line)
         self._write(line)
 
     def flush(self) -> None:
         self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            log.error("%s is incomplete, %s", self._file.name, error)
 
     def _next(self) -> None:
         """Begin the next file that nobody else has begun; of one's own files the oldest go, and earlier ones."""
@@ -174,14 +212,27 @@ class _Files:
             except FileExistsError:  # another recorder writes into this folder, under this name
                 continue
         self._size = 0
+        self.count += 1
         for old in self._paths()[: -self._max_files]:
             old.unlink(missing_ok=True)
+
+    def _keep(self, line: Line) -> None:
+        lasting = self._lasting | {line.get: line}
+        if sum(len(one.body) for one in lasting.values()) <= self._max_bytes // 2:
+            self._lasting = lasting
+        else:
+            log.warning("%s: too long to be repeated in each file of %d bytes", line.get, self._max_bytes)
 
     def _write(self, line: Line) -> None:
         self._size += self._file.write(_encode(line) + b"\n")
 
     def _paths(self) -> list[Path]:
         return sorted(self._folder.glob(f"{escape(self._name)}-[0-9][0-9][0-9][0-9][0-9][0-9].jsonl"))
+
+
+def _memory(line: Line) -> int:
+    """About the bytes that it takes while it waits."""
+    return LINE_BYTES + len(line.frame) + len(line.body) + len(line.url) + len(line.get)
 
 
 def public(url: str) -> str:

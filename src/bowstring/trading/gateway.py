@@ -15,7 +15,11 @@ from bowstring.trading.messages import OrderStatus, PlaceOrder, Side
 
 
 class OrderReport(Struct, frozen=True, kw_only=True):
-    """The venue's word on one order: ``filled`` is cumulative, in base units."""
+    """The venue's word on one order: ``filled`` is cumulative, in base units.
+
+    ``client_order_id`` is the order's own, in a report of its cancel too. An order whose time in force ended it is
+    ``expired``. ``time_ns`` is the venue's time, 0 where it gives none.
+    """
 
     client_order_id: str
     status: OrderStatus
@@ -26,7 +30,11 @@ class OrderReport(Struct, frozen=True, kw_only=True):
 
 
 class FillReport(Struct, frozen=True, kw_only=True):
-    """The venue's word on one execution. ``trade_id`` is unique in the account and symbol."""
+    """The venue's word on one execution. ``trade_id`` is unique in the account and symbol.
+
+    Every number is the venue's, to the last digit, the fee in the currency in which it was taken. ``time_ns`` is the
+    venue's time.
+    """
 
     symbol: str
     client_order_id: str
@@ -67,7 +75,10 @@ class Gateway(Protocol):
 
     ``place``, ``replace`` and ``cancel`` write in the caller's stack where the transport can (a plain ``def`` that
     returns a future); ``async def`` is fine where it cannot. They raise `NotSent` directly or from the awaitable.
-    The awaitable's result is what the venue answered; fills and later changes come by ``stream``.
+    The awaitable's result is what the venue answered; fills and later changes come by ``stream``, and so does, again
+    or for the first time, what was answered.
+
+    `bowstring.testing.GatewayConformance` tests what is said here.
     """
 
     @property
@@ -87,7 +98,7 @@ class Gateway(Protocol):
 
     @property
     def query_lag_s(self) -> float:
-        """How long after the venue accepted an order a query may still not show it, at most."""
+        """How long after a change at the venue, such as an order's acceptance, questions may not show it, at most."""
         ...
 
     @property
@@ -96,34 +107,49 @@ class Gateway(Protocol):
         ...
 
     async def open(self) -> Sequence[Instrument]:
-        """Connect, and return what can be traded. Raises what the venue or the network raises."""
+        """Connect, and return what can be traded. Raises what the venue or the network raises.
+
+        Instruments carry ``venue``, unified symbols, and the rules that `place` holds orders to.
+        """
         ...
 
     async def close(self) -> None:
-        """Disconnect; nothing is sent afterwards."""
+        """Disconnect; nothing is sent afterwards, and requests raise `NotSent`. May be called twice."""
         ...
 
     async def stream(self, report: Callable[[Report], None], ready: Callable[[], None]) -> None:
         """Call ``ready`` once subscribed, then ``report`` for every private message in the order received.
 
-        Returns or raises when the connection ends.
+        Whatever happens at the venue after ``ready`` was called is reported: what happened before is asked for.
+        Returns or raises when the connection ends, and is cancelled to stop it; it can then be called again, without
+        ``open``, and connects again.
         """
         ...
 
     def place(self, order: PlaceOrder) -> Awaitable[OrderReport]:
-        """Send a new order, once."""
+        """Send a new order, once, as it is: one that is against the rules is refused, never mended.
+
+        What the venue cannot do, such as ``post_only`` where there is none, is refused too, with `NotSent`.
+        """
         ...
 
     def replace(self, old: OrderRef, order: PlaceOrder) -> Awaitable[OrderReport]:
-        """Send a native replace, once; the answer is the new order's. Raises Rejected if the old one lives on."""
+        """Send a native replace, once; the answer is the new order's. Raises Rejected if the old one lives on.
+
+        If the old one was cancelled and the new one refused, the answer is the new order's, ``rejected``. The old one's
+        end is reported by ``stream``.
+        """
         ...
 
     def cancel(self, order: OrderRef) -> Awaitable[OrderReport]:
-        """Send a cancel. ``Rejected`` proves nothing about the order."""
+        """Send a cancel; the answer is the order's. ``Rejected`` proves nothing about the order, and says nothing."""
         ...
 
     async def query(self, order: OrderRef) -> OrderReport | None:
-        """The venue's present word on the order, or None if it shows none."""
+        """The venue's present word on the order, or None if it shows none.
+
+        ``venue_order_id`` may be ``""``: the order is found by its ``client_order_id`` alone.
+        """
         ...
 
     async def open_orders(self) -> Sequence[tuple[str, OrderReport]]:
@@ -135,9 +161,9 @@ class Gateway(Protocol):
         ...
 
     async def balances(self) -> Sequence[BalanceReport]:
-        """The account's balances."""
+        """The account's balances, each currency once: what it holds, and what open orders lock."""
         ...
 
     async def time_ns(self) -> int:
-        """The venue's clock, nanoseconds since the epoch."""
+        """The venue's clock, nanoseconds since the epoch. It does not go back."""
         ...

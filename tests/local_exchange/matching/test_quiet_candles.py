@@ -1,4 +1,4 @@
-"""Intervals in which nothing was traded, and windows of time."""
+"""Intervals in which nothing was traded."""
 
 from itertools import pairwise
 
@@ -10,7 +10,6 @@ from bowstring.local_exchange.matching.candles import (
     HOUR,
     INTERVALS,
     KEPT,
-    MINUTE,
     SECOND,
     Candles,
     begin,
@@ -58,7 +57,6 @@ def test_candles_without_gaps_follow_one_another_up_to_now(
     assert filled[-1].open_us == begin(now_us, interval, offset_us=offset_us)
     for earlier, one in pairwise(filled):
         assert one.open_us == end(earlier.open_us, interval, offset_us=offset_us) + 1000
-        assert one.first_id == earlier.last_id + 1
         if not one.count:
             assert (one.open, one.high, one.low, one.base) == (earlier.close, earlier.close, earlier.close, 0)
     oldest = filled[0].open_us
@@ -67,21 +65,3 @@ def test_candles_without_gaps_follow_one_another_up_to_now(
 
 def test_no_trades_are_no_candles() -> None:
     assert without_gaps([], "1m", now_us=START) == []
-
-
-def test_a_window_counts_from_its_minute_on() -> None:
-    candles = traded([0, MINUTE, 2 * MINUTE])
-    first_minute = begin(START, "1m")
-
-    window = candles.window(first_minute + MINUTE)
-    assert window is not None
-    assert (window.count, window.first_id, window.last_id) == (2, 2, 3)
-    assert candles.window(first_minute + 3 * MINUTE) is None
-
-
-def test_a_window_longer_than_minutes_are_kept_counts_by_the_hour() -> None:
-    times = [0, *range(2 * DAY, 2 * DAY + (KEPT + 5) * MINUTE, MINUTE)]
-    window = traded(times).window(START - HOUR)
-
-    assert window is not None
-    assert window.count == len(times)

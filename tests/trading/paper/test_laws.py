@@ -234,7 +234,9 @@ USED_BY: dict[type[object], ModuleType] = {
 }
 
 
-MUTANTS: dict[str, type[object]] = {mutant.__name__: mutant for base in USED_BY for mutant in base.__subclasses__()}
+MUTANTS: dict[str, type[object]] = {
+    mutant.__name__: mutant for base in USED_BY for mutant in base.__subclasses__() if mutant.__module__ == __name__
+}
 
 
 @pytest.mark.parametrize("name", MUTANTS)

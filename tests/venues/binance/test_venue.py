@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bowstring.collectors.timer import Every
 from bowstring.core.components import on
 from bowstring.core.engine import Engine
 from bowstring.core.errors import ConfigError
@@ -214,3 +215,13 @@ async def test_given_instruments_become_those_of_the_venue_and_its_account(binan
 
     assert quote.venue == "binance:hedge"
     assert binance.requests == []
+
+
+def test_a_strategy_for_a_symbol_that_no_stream_brings_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    venue = Binance("paper")
+    buyer = Buyer(price="1")
+    buyer.symbols = {"BTC/USDT", "ETH/USTD"}
+
+    Engine(collectors=[venue.stream(quotes=["BTC/USDT"], trades=["ETH/USDT"]), Every(1)], strategies=[buyer])
+
+    assert caplog.messages == ["Buyer.symbols has ETH/USTD, which no collector brings; did you mean ETH/USDT?"]

@@ -9,10 +9,12 @@ from bowstring.local_exchange.api.public import chosen_markets, symbol_status, t
 from bowstring.local_exchange.api.refusals import illegal, missing_both
 from bowstring.local_exchange.api.replies import Reply
 from bowstring.local_exchange.api.service import Service
-from bowstring.local_exchange.matching.candles import DAY, HOUR, MINUTE, Candle, begin, end, quiet
+from bowstring.local_exchange.matching.candles import DAY, HOUR, MINUTE, Candle, begin, end, untraded
 from bowstring.local_exchange.matching.market import Market
 from bowstring.local_exchange.matching.orders import Refused
 from bowstring.local_exchange.matching.rules import UNIT, number
+from bowstring.local_exchange.streams.payloads import Level
+from bowstring.local_exchange.streams.tickers import best, statistics
 
 MOST_SYMBOLS = 100
 _KINDS = {"FULL": "FULL", "MINI": "MINI"}
@@ -31,7 +33,12 @@ def price(service: Service, call: Call) -> Reply | list[Reply]:
 
 def book(service: Service, call: Call) -> Reply | list[Reply]:
     """The best prices."""
-    return _of_each(service, call.parameters, lambda market: {"symbol": market.rules.symbol, **_best(market)})
+
+    def describe(market: Market) -> Reply:
+        bid, ask = best(market, is_bid=True), best(market, is_bid=False)
+        return {"symbol": market.rules.symbol, **_best(bid, ask)}
+
+    return _of_each(service, call.parameters, describe)
 
 
 def day(service: Service, call: Call) -> Reply | list[Reply]:
@@ -39,14 +46,12 @@ def day(service: Service, call: Call) -> Reply | list[Reply]:
     now_us, is_full = service.now_us(), _is_full(call.parameters)
 
     def describe(market: Market) -> Reply:
-        total = market.candles.day(now_us)
-        mini = _mini(market, total, open_us=now_us - DAY, close_us=now_us, call=call)
+        of_day = statistics(market, DAY, now_us=now_us)
+        mini = _mini(market, of_day.candle, open_us=now_us - DAY, close_us=now_us, call=call)
         if not is_full:
             return mini
-        last = market.trades[-1].quantity if market.trades else 0
-        previous = total.open if total else 0
-        extra = {"prevClosePrice": number(previous), "lastQty": number(last), **_best(market)}
-        return mini | _change(total) | extra
+        last = {"prevClosePrice": number(of_day.before), "lastQty": number(of_day.last_quantity)}
+        return mini | _change(of_day.candle) | last | _best(of_day.bid, of_day.ask)
 
     return _of_each(service, call.parameters, describe)
 
@@ -57,12 +62,12 @@ def rolling(service: Service, call: Call) -> Reply | list[Reply]:
     text = call.parameters.optional("windowSize") or "1d"
     if not _LEGAL_WINDOW.fullmatch(text):
         raise illegal("windowSize", _WINDOW)
-    since_us = begin(now_us - int(text[:-1]) * _UNITS[text[-1]], "1m")
+    length_us = int(text[:-1]) * _UNITS[text[-1]]
 
     def describe(market: Market) -> Reply:
-        total = market.candles.window(now_us - since_us, now_us=now_us)
-        mini = _mini(market, total, open_us=since_us, close_us=now_us, call=call)
-        return mini | _change(total) if is_full else mini
+        window = statistics(market, length_us, now_us=now_us)
+        mini = _mini(market, window.candle, open_us=window.open_us, close_us=now_us, call=call)
+        return mini | _change(window.candle) if is_full else mini
 
     return _of_chosen(service, call.parameters, describe)
 
@@ -75,8 +80,7 @@ def trading_day(service: Service, call: Call) -> Reply | list[Reply]:
     close_us = end(open_us, "1d", offset_us=offset_us) + 999
 
     def describe(market: Market) -> Reply:
-        days = market.candles.of("1d", offset_us=offset_us)
-        today = days[-1] if days and days[-1].open_us == open_us else None
+        today = market.candles.at(open_us, "1d", offset_us=offset_us) or untraded(open_us, market.last_price)
         mini = _mini(market, today, open_us=open_us, close_us=close_us, call=call)
         return mini | _change(today) if is_full else mini
 
@@ -127,20 +131,17 @@ def _is_full(parameters: Parameters) -> bool:
     return parameters.choice("type", _KINDS, Refused(-1139, "Invalid ticker type.")) != "MINI"
 
 
-def _best(market: Market) -> Reply:
-    bids, asks = market.book.depth(1, is_bid=True), market.book.depth(1, is_bid=False)
-    (bid, bid_quantity), (ask, ask_quantity) = (bids or [(0, 0)])[0], (asks or [(0, 0)])[0]
+def _best(bid: Level, ask: Level) -> Reply:
     return {
-        "bidPrice": number(bid),
-        "bidQty": number(bid_quantity),
-        "askPrice": number(ask),
-        "askQty": number(ask_quantity),
+        "bidPrice": number(bid[0]),
+        "bidQty": number(bid[1]),
+        "askPrice": number(ask[0]),
+        "askQty": number(ask[1]),
     }
 
 
-def _mini(market: Market, total: Candle | None, *, open_us: int, close_us: int, call: Call) -> Reply:
-    """What all tickers of a window have. If nothing was traded, amounts are 0, ids -1."""
-    one = total or quiet(open_us, price=0, last_id=-1)
+def _mini(market: Market, one: Candle, *, open_us: int, close_us: int, call: Call) -> Reply:
+    """What all tickers of a window have."""
     return {
         "symbol": market.rules.symbol,
         "openPrice": number(one.open),
@@ -151,19 +152,17 @@ def _mini(market: Market, total: Candle | None, *, open_us: int, close_us: int, 
         "quoteVolume": number(one.quote),
         "openTime": call.time(open_us),
         "closeTime": call.time(close_us),
-        "firstId": one.first_id if one.count else -1,
+        "firstId": one.first_id,
         "lastId": one.last_id,
         "count": one.count,
     }
 
 
-def _change(total: Candle | None) -> Reply:
+def _change(one: Candle) -> Reply:
     """What a full ticker adds."""
-    if total is None:
-        return {"priceChange": number(0), "priceChangePercent": "0.000", "weightedAvgPrice": number(0)}
-    change = total.close - total.open
+    change = one.close - one.open
     return {
         "priceChange": number(change),
-        "priceChangePercent": f"{100 * change / total.open:.3f}",
-        "weightedAvgPrice": number(total.quote * UNIT // total.base),
+        "priceChangePercent": f"{100 * change / one.open if one.open else 0:.3f}",
+        "weightedAvgPrice": number(one.quote * UNIT // one.base if one.base else 0),
     }

@@ -92,7 +92,7 @@ class Candles:
         earlier = [candle for candle in candles if candle.open_us <= open_us]
         if not earlier or earlier[-1].open_us == open_us:
             return earlier[-1] if earlier else None
-        return _untraded(open_us, earlier[-1].close)
+        return untraded(open_us, earlier[-1].close)
 
     def day(self, now_us: int) -> Candle | None:
         """The last 24 hours as one candle, from the beginning of a minute; None if nothing was traded."""
@@ -182,22 +182,9 @@ def end(open_us: int, interval: str, *, offset_us: int = 0) -> int:
     return open_us + INTERVALS[interval] - 1000
 
 
-def quiet(open_us: int, *, price: int, last_id: int) -> Candle:
-    """An interval in which nothing is traded, after the trade ``last_id``."""
-    return Candle(
-        open_us=open_us,
-        open=price,
-        high=price,
-        low=price,
-        close=price,
-        base=0,
-        quote=0,
-        count=0,
-        taker_base=0,
-        taker_quote=0,
-        first_id=last_id + 1,
-        last_id=last_id,
-    )
+def untraded(open_us: int, price: int) -> Candle:
+    """An interval without a trade."""
+    return Candle(open_us, price, price, price, price, 0, 0, 0, 0, 0, -1, -1)
 
 
 def _candle(trade: Trade, open_us: int) -> Candle:
@@ -218,11 +205,6 @@ def _candle(trade: Trade, open_us: int) -> Candle:
     )
 
 
-def _untraded(open_us: int, price: int) -> Candle:
-    """An interval without a trade."""
-    return Candle(open_us, price, price, price, price, 0, 0, 0, 0, 0, -1, -1)
-
-
 def _index(candles: deque[Candle], since_us: int) -> int:
     """Which is the first that began at that time or later."""
     return bisect_left(candles, since_us, key=lambda candle: candle.open_us)
@@ -235,7 +217,7 @@ def _flat(last: Candle, until_us: int, interval: str, *, offset_us: int) -> Iter
     if INTERVALS[interval] and skipped_us > open_us:
         open_us = begin(skipped_us, interval, offset_us=offset_us)
     while open_us < until_us:
-        yield quiet(open_us, price=last.close, last_id=last.last_id)
+        yield untraded(open_us, last.close)
         open_us = end(open_us, interval, offset_us=offset_us) + 1000
 
 

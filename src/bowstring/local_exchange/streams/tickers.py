@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Protocol
 
-from bowstring.local_exchange.matching.candles import DAY, HOUR, Candle, begin
+from bowstring.local_exchange.matching.candles import DAY, HOUR, Candle, begin, untraded
 from bowstring.local_exchange.matching.market import Market
 from bowstring.local_exchange.streams import payloads
 from bowstring.local_exchange.streams.hub import Publisher
@@ -71,7 +71,7 @@ def statistics(market: Market, length_us: int, *, now_us: int) -> Statistics:
     """The last ``length_us`` of a market; where nothing was traded, its last price."""
     last, candles = market.last_price, market.candles
     open_us = begin(now_us - length_us, "1m")
-    candle = candles.window(length_us, now_us=now_us) or Candle(open_us, last, last, last, last, 0, 0, 0, 0, 0, -1, -1)
+    candle = candles.window(length_us, now_us=now_us) or untraded(open_us, last)
     return Statistics(
         symbol=market.rules.symbol,
         candle=candle,

@@ -1,9 +1,10 @@
 """Fetching the snapshots of books, and recording what is fetched."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 
-from bowstring.core.errors import ConfigError
+from bowstring.core.errors import BadMessage, ConfigError, Disconnected, NotSent, Rejected
 from bowstring.market.book_sync import Snapshot
 from bowstring.market.instrument import Instrument
 from bowstring.net.budget import WeightBudget
@@ -15,6 +16,9 @@ from bowstring.venues.binance.refusal import read_refusal
 from bowstring.venues.binance.snapshot import parse_snapshot
 
 AT_ONCE = 4
+SPARE = 0.5  # of the weight of a minute: what `Snapshots.record` takes at most
+
+log = logging.getLogger(__name__)
 
 
 class Snapshots:
@@ -25,6 +29,7 @@ class Snapshots:
         self._market = market
         self._limit = market.limit(levels)
         self._weight = market.weight(levels)
+        self._apart_s = 60 * self._weight / (market.weight_limit * SPARE)
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._client: HttpClient | None = None
 
@@ -36,6 +41,15 @@ class Snapshots:
             params = {"symbol": instrument.venue_symbol, "limit": str(self._limit)}
             response = await self._client.get(self._market.depth, params=params, weight=self._weight)
         return parse_snapshot(response.body, limit=self._limit)
+
+    async def record(self, instruments: Iterable[Instrument]) -> None:
+        """Fetch those of these books, one by one, for nobody but the recorder. One that cannot be had is logged."""
+        for instrument in instruments:
+            try:
+                await self.fetch(instrument)
+            except (Disconnected, Rejected, NotSent, BadMessage) as error:
+                log.warning("%s: no snapshot for the recording, %s", instrument.symbol, error)
+            await asyncio.sleep(self._apart_s)
 
     async def close(self) -> None:
         """Close the connections; what is fetched later opens new ones."""
@@ -63,5 +77,6 @@ class BinanceClient(HttpClient):
         response = await super().get(path, params=params, headers=headers, weight=weight)
         if self._recorder is not None and not isinstance(params, str) and not callable(params):  # these may be secret
             query = "&".join(f"{name}={value}" for name, value in params.items())
-            self._recorder.replied(f"{self._base_url}{path}?{query}", response.body)
+            lasting = path.endswith("/exchangeInfo")
+            self._recorder.replied(f"{self._base_url}{path}?{query}", response.body, lasting=lasting)
         return response

@@ -5,14 +5,15 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from urllib.parse import quote
 
 from bowstring.core.components import Collector, Emit
 from bowstring.core.errors import ConfigError
 from bowstring.core.messages import CollectorDown, CollectorUp
-from bowstring.core.supervision import keep_running
+from bowstring.core.supervision import cause_of, keep_running
 from bowstring.market.book_sync import Counts
+from bowstring.market.instrument import Instrument
 from bowstring.net.recorder import Recorder
 from bowstring.venues.binance.line import Line
 from bowstring.venues.binance.listing import Listing
@@ -64,8 +65,12 @@ class BinanceStream(Collector):
         self._max_streams = max_streams
         self._strict = strict
         self._recorder = recorder
+        self._new_file = asyncio.Event()
+        if recorder is not None:
+            recorder.on_new_file(self._new_file.set)
         self._lines: list[Line] = []
         self.name = _name(venue, self._subscriptions)
+        self.symbols = frozenset(chain.from_iterable(self._subscriptions.values()))
         for symbols in self._subscriptions.values():
             listing.want(symbols)
         self._check()
@@ -78,10 +83,22 @@ class BinanceStream(Collector):
             for instrument in await self._listing.instruments(symbols)
         ]
         self._lines = [self._line(url, group) for url, group in self._groups(streams)]
+        books = [stream.instrument for stream in streams if stream.kind == "depth@100ms"]
         try:
-            await self._run_lines(emit)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._record(books))
+                await self._run_lines(emit)
+        except BaseExceptionGroup as errors:
+            raise cause_of(errors) from None
         finally:
             await self._snapshots.close()
+
+    async def _record(self, books: Sequence[Instrument]) -> None:
+        """Have the snapshots of these books in each file of the recording, if there is one."""
+        self._new_file.clear()  # all are fetched now anyway
+        while await self._new_file.wait():
+            self._new_file.clear()
+            await self._snapshots.record(books)
 
     async def _run_lines(self, emit: Emit) -> None:
         if len(self._lines) == 1:
