@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -110,10 +110,12 @@ class Candles:
     def mean_price(self, now_us: int) -> int:
         """The mean price of the last minutes, weighted by quantity; 0 if nothing was traded in them."""
         since_us = now_us - MEAN_MINUTES * MINUTE
-        latest = [*islice(reversed(self._kept["1m"]), MEAN_MINUTES), *([self._second] if self._second else [])]
-        recent = [candle for candle in latest if candle.open_us > since_us]
-        base = sum(candle.base for candle in recent)
-        return sum(candle.quote for candle in recent) * UNIT // base if base else 0
+        base = quote = 0  # a loop, as it is run for each order
+        for candle in chain(islice(reversed(self._kept["1m"]), MEAN_MINUTES), [self._second] if self._second else []):
+            if candle.open_us > since_us:
+                base += candle.base
+                quote += candle.quote
+        return quote * UNIT // base if base else 0
 
     def _latest(self, interval: str) -> list[Candle]:
         latest = [*islice(reversed(self._kept[interval]), 3)][::-1]
