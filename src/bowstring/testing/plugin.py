@@ -33,13 +33,14 @@ def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> "Generator[Local
     from bowstring.local_exchange.server import Settings
     from bowstring.testing.exchange import LocalExchange
 
-    marker = request.node.get_closest_marker("exchange")
+    marker: pytest.Mark | None = request.node.get_closest_marker("exchange")
     usual: dict[str, Any] = {
         "accounts": funded_accounts(NAMES, balances=FUNDS, folder=tmp_path),
         "ledger": tmp_path / "ledger.jsonl",
         "limits": UNLIMITED,
     }
-    with LocalExchange(Settings(**(usual | (marker.kwargs if marker else {})))) as running:
+    changes: dict[str, Any] = {**marker.kwargs} if marker else {}
+    with LocalExchange(Settings(**(usual | changes))) as running:
         yield running
     if running.ledger is not None and (findings := running.audit().findings):
         pytest.fail("the ledger of the exchange contradicts itself:\n" + "\n".join(findings), pytrace=False)
