@@ -254,7 +254,7 @@ def test_a_cancel_has_an_id_of_its_own() -> None:
         ({}, -1102, BOTH.format("orderId", "origClientOrderId")),
         ({"orderId": "2"}, -2011, "Unknown order sent."),
         ({"origClientOrderId": "two"}, -2011, "Unknown order sent."),
-        ({"orderId": "1", "origClientOrderId": "two"}, -2011, "Client order ID is not correct for this order ID."),
+        ({"orderId": "1", "origClientOrderId": "two"}, -2039, "Client order ID is not correct for this order ID."),
         ({"orderId": "1", "cancelRestrictions": "ONLY"}, -1145, "Invalid cancelRestrictions"),
         (
             {"orderId": "1", "cancelRestrictions": "ONLY_PARTIALLY_FILLED"},

@@ -60,7 +60,7 @@ def rolling(service: Service, call: Call) -> Reply | list[Reply]:
     since_us = begin(now_us - int(text[:-1]) * _UNITS[text[-1]], "1m")
 
     def describe(market: Market) -> Reply:
-        total = market.candles.window(now_us - since_us, now_us=now_us)
+        total = market.candles.window(since_us)
         mini = _mini(market, total, open_us=since_us, close_us=now_us, call=call)
         return mini | _change(total) if is_full else mini
 
