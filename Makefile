@@ -65,7 +65,7 @@ docs: $(VENV)/.docs ## the documentation, into site/
 mutants: $(VENV)/.mutants ## mutation tests of core/queue.py, in a copy under build/
 	@$(BIN)/python tools/mutants.py $(ARGS)
 
-fuzz: $(VENV)/.fuzz ## fuzzing of the parsers of Binance and of messages between processes
+fuzz: $(VENV)/.fuzz ## fuzzing of all that reads bytes from outside
 	@$(BIN)/python tools/fuzz.py $(ARGS)
 
 lock: $(VENV)/.lock ## compile the requirement files again; ARGS=--upgrade for newer versions

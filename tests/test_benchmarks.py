@@ -1,6 +1,7 @@
 """The benchmarks run: for a moment each, so their figures mean nothing here."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -138,3 +139,28 @@ def test_every_reading_of_many_books_is_true() -> None:
 
     assert "wrong: 0" in out
     assert "complete at the end: True" in out
+
+
+DEAF = """
+from bowstring.market import book_sync
+take = book_sync.BookSync.take
+book_sync._follows = lambda diff, update_id: True
+book_sync.BookSync.take = lambda self, diff: "ignored" if diff.last % 3 == 0 else take(self, diff)
+"""
+BLIND = """
+from bowstring.market.book import OrderBook
+OrderBook.bid = property(lambda self: self._bids.best())
+"""
+
+
+@pytest.mark.parametrize(("flaw", "resets"), [(DEAF, 0), (BLIND, 2)], ids=["misses changes", "reads what is lost"])
+def test_a_book_that_is_wrong_fails_the_benchmark(flaw: str, resets: int) -> None:
+    program = f"{flaw}\nfrom benchmarks.books import main\nmain()"
+    arguments = ["--symbols", "20", "--connections", "2", "--resets", str(resets), "--seconds", "1.5"]
+    command = [sys.executable, "-c", program, *arguments]
+    ended = subprocess.run(command, cwd=ROOT, check=False, timeout=60, text=True, stdout=subprocess.PIPE)
+
+    wrong = re.search(r"wrong: (\d+)", ended.stdout)
+    assert wrong is not None
+    assert int(wrong[1]) > 0
+    assert ended.returncode == 1

@@ -3,6 +3,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import Struct
 
 from bowstring.collectors.rest import RestPoll
@@ -11,8 +13,9 @@ from bowstring.core.errors import BadMessage, ConfigError, Disconnected, NotSent
 from bowstring.core.messages import CollectorDown, CollectorUp, Event
 from bowstring.market.events import BadData
 from tests.collectors.told import Told, running
-from tests.net.http_server import HANG_UP, SILENCE, HttpServer, answer, free_url
+from tests.net.http_server import HANG_UP, SILENCE, HttpServer, answer, free_url, http_server
 from tests.net.stepped_loop import SteppedLoop
+from tests.venues.binance.fuzz import other_bytes, other_values
 from tests.whole_bot import Witness
 
 
@@ -239,6 +242,31 @@ async def test_an_answer_that_makes_no_sense_is_told_and_the_poll_lives_on(serve
     assert source.malformed == len(told.of(BadData)) == 1
     assert len(told.of(BadData)[0].excerpt) <= 200
     assert "if-none-match" not in server.requests[1].headers
+
+
+VALID = [
+    b'{"data": [{"id": 1, "text": "n1", "price": "1.5"}, {"id": 2, "text": ""}]}',
+    b'{"data": {"id": 3, "text": "n3"}}',
+]
+
+
+@given(
+    body=st.sampled_from(VALID).flatmap(lambda valid: other_bytes(valid) | other_values(valid)) | st.binary(max_size=20)
+)
+@settings(max_examples=200)
+async def test_whatever_the_answer_is_the_poll_lives_on_and_tells_nothing_that_it_did_not_say(body: bytes) -> None:
+    told = Told()
+    async with http_server(answer(200, body)) as server:
+        server.always = answer(200, {"data": items(7)})
+        source = poll(server.url, within=["data"], key=by_id)
+        async with running(source, told) as task:
+            recovered = asyncio.ensure_future(told.until(lambda: any(one.text == "n7" for one in told.of(News))))
+            await asyncio.wait([task, recovered], return_when=asyncio.FIRST_COMPLETED)
+            assert not task.done()
+            await recovered
+
+    assert source.malformed == len(told.of(BadData))
+    assert all(one.text for one in told.of(News))
 
 
 @pytest.mark.parametrize(

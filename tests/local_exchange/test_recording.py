@@ -2,7 +2,9 @@
 
 import os
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -10,8 +12,10 @@ from hypothesis import strategies as st
 from msgspec.json import encode
 
 from bowstring.core.errors import ConfigError
+from bowstring.local_exchange.play import PlayServer
 from bowstring.local_exchange.recording import RecordedFrame, RecordedReply, open_recording, write_recording
 from tests.local_exchange.traffic import SECOND, START_NS, depth, frame, json_lines
+from tests.venues.binance.fuzz import other_bytes
 
 URL = "wss://stream.binance.com:9443/stream?streams=a@trade"
 CONNECTED = f"{URL} <-> 1.5\n"
@@ -154,6 +158,74 @@ def test_what_is_malformed_in_json_lines_is_named_by_its_line(
 
     with pytest.raises(ConfigError, match=complaint):
         list(open_recording(tmp_path).frames())
+
+
+DEEP = "[" * 100_000
+JSON_LINE = '{"time_ns":1,"frame":"{\\"stream\\":\\"a@trade\\",\\"data\\":{}}"}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("A.ws.1.0", f"{'9' * 5000}: {{}}", "A.ws.1.0, line 1: expected `TIME: FRAME`"),
+        ("A.ws.1.0", f'1: {{"stream":"a@trade","data":{DEEP}}}', "A.ws.1.0, line 1: expected a frame .* recursion"),
+        (
+            "A.ws.1.0",
+            '1: {"stream":"a@trade","data":{"p":"\udcff"}}',
+            "not Binance's format: .* can't decode byte 0xff",
+        ),
+        ("A.http.0.0", f"https://h/p -> 1: {DEEP}", "A.http.0.0, line 1: expected a JSON body: .* recursion"),
+        ("A.http.0.0", "https://h]/p -> 1: {}", "A.http.0.0, line 1: 'https://h]/p' is no URL: Invalid IPv6 URL"),
+        ("A-000001.jsonl", JSON_LINE.replace("{}", DEEP), "A-000001.jsonl.*: a frame is no JSON: .* recursion"),
+        (
+            "A-000001.jsonl",
+            f'{{"time_ns":1,"x":{DEEP}}}\n',
+            "A-000001.jsonl, line 1: no line of a recording: .* recurs",
+        ),
+        (
+            "A-000001.jsonl",
+            '{"time_ns":1,"get":"https://[h/p"}\n',
+            r"A-000001.jsonl, line 1: 'https://\[h/p' is no URL: Invalid",
+        ),
+    ],
+    ids=range(8),
+)
+def test_what_no_recorder_wrote_is_refused(tmp_path: Path, name: str, content: str, complaint: str) -> None:
+    (tmp_path / "A.ws.1.0").write_text(GOOD)
+    (tmp_path / name).write_bytes(content.encode(errors="surrogateescape"))
+
+    with pytest.raises(ConfigError, match=complaint):
+        play(tmp_path / (name if name.endswith("jsonl") else "A.ws.1.0"))
+
+
+def play(file: Path) -> None:
+    """Do what `bowstring play` does before it serves, and read all frames."""
+    recording = open_recording(file)
+    PlayServer(recording)
+    for _ in recording.frames():
+        pass
+
+
+@given(
+    st.sampled_from(
+        [
+            ("A.ws.1.0", GOOD),
+            (
+                "A.http.0.0",
+                'https://api.binance.com/api/v3/depth?symbol=A&limit=5 -> 1.5: {"bids":[["1","2"]],"asks":[]}\n',
+            ),
+            ("A-000001.jsonl", JSON_LINE + '{"time_ns":2,"get":"https://h/api/v3/depth?symbol=A","body":"{}"}\n'),
+        ]
+    ),
+    st.data(),
+)
+def test_a_file_with_other_bytes_is_read_or_refused(valid: tuple[str, str], data: st.DataObject) -> None:
+    name, content = valid
+    with TemporaryDirectory() as folder:
+        Path(folder, "A.ws.1.0").write_text(GOOD)
+        Path(folder, name).write_bytes(data.draw(other_bytes(content.encode())))
+        with suppress(ConfigError):
+            play(Path(folder, name if name.endswith("jsonl") else "A.ws.1.0"))
 
 
 def test_a_recording_without_frames_is_refused(tmp_path: Path) -> None:

@@ -57,6 +57,55 @@ def test_a_snapshot_has_as_many_levels_as_asked(asked: dict[str, str], levels: i
         assert book[side] == kept[:levels]
 
 
+FEWER = {"code": -1000, "msg": "This recording has fewer than 500 levels of BTCUSDT"}
+
+
+@pytest.mark.parametrize(("limit", "levels"), [(100, 100), (100, 101), (5, 5)])
+def test_a_book_that_was_cut_off_is_not_shown_to_who_asks_for_more(limit: int, levels: int) -> None:
+    cut = depth(0, "BTCUSDT", levels=levels, limit=limit)
+
+    assert get("depth", {"symbol": "BTCUSDT", "limit": "500"}, replies=(cut,)) == (404, FEWER)
+    assert get("depth", {"symbol": "BTCUSDT", "limit": str(limit)}, replies=(cut,))[0] == 200
+
+
+def test_a_book_of_which_one_side_was_cut_off_is_cut_off() -> None:
+    body = {"lastUpdateId": 7, "bids": [["1", "2"]], "asks": [[str(price), "1"] for price in range(2, 7)]}
+    cut = reply("/api/v3/depth?symbol=BTCUSDT&limit=5", body)
+
+    assert get("depth", {"symbol": "BTCUSDT", "limit": "500"}, replies=(cut,)) == (404, FEWER)
+
+
+def test_of_several_recorded_books_those_are_shown_that_have_enough_levels() -> None:
+    replies = (
+        depth(0, "BTCUSDT", levels=1000, update_id=1),
+        depth(2, "BTCUSDT", levels=1000, update_id=2),
+        depth(3, "BTCUSDT", levels=5, limit=5, update_id=3),
+        depth(9, "BTCUSDT", levels=1000, update_id=4),
+    )
+
+    shown = [
+        get("depth", {"symbol": "BTCUSDT", "limit": limit}, replies=replies, second=4)[1]["lastUpdateId"]
+        for limit in ("5", "6", "1000")
+    ]
+    assert shown == [3, 2, 2]
+
+
+@pytest.mark.parametrize(("futures", "most", "default"), [(False, 5000, 100), (True, 1000, 500)])
+def test_levels_that_the_venue_itself_does_not_give_are_not_missed(futures: bool, most: int, default: int) -> None:
+    path = "/fapi/v1/depth" if futures else "/api/v3/depth"
+    side = [["1", "1"]]
+
+    def status(levels: int, recorded: str, asked: str) -> int:
+        one = reply(f"{path}?symbol=BTCUSDT{recorded}", {"bids": side * levels, "asks": side})
+        rest = Rest([one], instruments=INSTRUMENTS, futures=futures)
+        return rest.answer(path, {"symbol": "BTCUSDT", "limit": asked}, now_ns=0).status
+
+    assert status(most, f"&limit={most}", "99999") == 200
+    assert status(most, "&limit=99999", str(most)) == 200
+    assert status(default, "", str(default)) == 200
+    assert status(default, "", str(default + 1)) == 404
+
+
 def test_a_whole_snapshot_keeps_its_bytes() -> None:
     body = b'{"lastUpdateId":7,"E":1,"bids":[["7.6110","6"]],"asks":[]}'
     recorded = RecordedReply(time_ns=0, url="https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT", body=body)

@@ -21,13 +21,13 @@ def frame(second: float, stream: str, number: int = 0) -> RecordedFrame:
     return RecordedFrame(time_ns=START_NS + int(second * SECOND), stream=stream, combined=combined, payload=payload)
 
 
-def depth(second: float, symbol: str, *, levels: int = 3, update_id: int = 1) -> RecordedReply:
-    """A depth snapshot of a symbol with that many levels a side."""
+def depth(second: float, symbol: str, *, levels: int = 3, update_id: int = 1, limit: int = 1000) -> RecordedReply:
+    """A depth snapshot of a symbol with that many levels a side, which was asked for with a limit."""
     bids = [[f"{100 - level}.50000000", "1.20000000"] for level in range(levels)]
     asks = [[f"{101 + level}.00000000", "3.00000000"] for level in range(levels)]
     return RecordedReply(
         time_ns=START_NS + int(second * SECOND),
-        url=f"{DEPTH_URL}?symbol={symbol}&limit=1000",
+        url=f"{DEPTH_URL}?symbol={symbol}&limit={limit}",
         body=encode({"lastUpdateId": update_id, "bids": bids, "asks": asks}),
     )
 

@@ -1,12 +1,8 @@
 """A book is readable only where snapshot and changes fit together, whatever is lost, doubled, late or wrong."""
 
-from collections.abc import Callable, Iterator
-from decimal import Decimal
-from random import Random
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bowstring.market.book import OrderBook
 from bowstring.market.book_sync import MAX_WAITING, BookSync, Counts, Diff, Snapshot
@@ -170,64 +166,6 @@ def test_a_book_with_another_checksum_than_the_venues_is_lost() -> None:
     assert sync.take(spot(13, 13, checksum=3)) == "lost"
     assert sync.problem == "its checksum is not 3 after update 13"
     assert sync.counts.checksums == 1
-
-
-# Whatever happens on the way
-
-
-def history(random: Random, updates: int) -> Iterator[tuple[Diff, dict[Decimal, Decimal]]]:
-    """Changes of some updates each, with the bids as they are after each."""
-    bids: dict[Decimal, Decimal] = {}
-    last = 0
-    while last < updates:
-        first, last = last + 1, last + random.randint(1, 3)
-        changed = [(Decimal(random.randint(1, 9)), Decimal(random.randint(0, 3))) for _ in range(random.randint(0, 3))]
-        bids |= dict(changed)
-        yield Diff(first=first, last=last, bids=changed, asks=[]), {p: q for p, q in bids.items() if q}
-
-
-@given(seed=st.integers(0, 2**32), has_previous=st.booleans())
-def test_whatever_is_lost_doubled_or_late_a_readable_book_is_the_venues_at_its_update(
-    seed: int, has_previous: bool
-) -> None:
-    random = Random(seed)
-    told = list(history(random, 60))
-    truth = {diff.last: bids for diff, bids in told}
-    stream = [diff for diff, _ in told]
-    if has_previous:  # and ids with holes
-        stream = [
-            Diff(first=10 * d.first, last=10 * d.last, previous=10 * (d.first - 1), bids=d.bids, asks=[])
-            for d in stream
-        ]
-        truth = {10 * last: bids for last, bids in truth.items()}
-    for _ in range(random.randint(0, 5)):
-        place = random.randrange(len(stream))
-        fault = random.choice(["lose", "double", "late"])
-        diff = stream.pop(place) if fault != "double" else stream[place]
-        if fault != "lose":
-            stream.insert(random.randint(place, len(stream)), diff)
-    sync = BookSync(OrderBook(venue="binance", symbol="BTC/USDT"))
-    readable = 0
-    for diff in stream:
-        sync.take(diff)
-        if not sync.book.is_valid and random.random() < 0.5:
-            at = random.choice(list(truth))
-            sync.take_snapshot(Snapshot(update_id=at, bids=list(truth[at].items()), asks=[], is_whole=True))
-        if sync.book.is_valid:
-            readable += 1
-            assert dict(sync.book.bids() or ()) == truth[sync.book.update_id]
-        else:
-            assert sync.book.bids() is None
-            assert sync.problem
-
-
-def test_that_property_reads_books() -> None:
-    """Else it would hold for a book that is never valid."""
-    random = Random(1)
-    sync = synced(at=0)
-    outcomes = [sync.take(diff) for diff, _ in history(random, 60)]
-
-    assert set(outcomes) == {"changed"}
 
 
 def test_a_book_whose_snapshot_is_used_up_is_lost() -> None:

@@ -23,8 +23,12 @@ def server_context() -> ssl.SSLContext:
 
 def trusting_context() -> ssl.SSLContext:
     """A client's, that trusts the server's certificate and no other."""
-    certificate, _ = _certificate()
-    return ssl.create_default_context(cadata=certificate.decode())
+    return ssl.create_default_context(cadata=certificate().decode())
+
+
+def certificate() -> bytes:
+    """The server's, as PEM: what its clients have to trust."""
+    return _certificate()[0]
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -85,7 +86,9 @@ class HttpServer:
 
 
 @asynccontextmanager
-async def http_server(*answers: bytes) -> AsyncGenerator[HttpServer]:
+async def http_server(
+    *answers: bytes, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[HttpServer]:
     """Serve until the end of the block."""
     server = HttpServer()
     server.answers.extend(answers)
@@ -94,8 +97,8 @@ async def http_server(*answers: bytes) -> AsyncGenerator[HttpServer]:
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.get_running_loop().create_task(server.serve(reader, writer)))
 
-    listening = await asyncio.start_server(accept, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    listening = await asyncio.start_server(accept, host, 0, ssl=tls)
+    server.url = f"{'https' if tls else 'http'}://{host}:{listening.sockets[0].getsockname()[1]}"
     try:
         yield server
     finally:

@@ -1,9 +1,12 @@
 import asyncio
 import logging
+from contextlib import suppress
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from picows import WSFrame, WSProtocolError, WSTransport
 
 from bowstring.core.errors import Disconnected
 from bowstring.net import handshake
@@ -119,6 +122,50 @@ def fragmented(draw: st.DrawFn, message: str | bytes) -> bytes:
         stream += draw(st.sampled_from([b"", frame(PING, b"?"), frame(PONG)]))
         opcode = CONTINUATION
     return stream
+
+
+class Watched(FrameListener):
+    """Keeps what picows takes for the end of the connection, though nothing but a breach may be raised."""
+
+    flaws: ClassVar[list[Exception]] = []
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        try:
+            super().on_ws_frame(transport, frame)
+        except WSProtocolError:
+            raise
+        except Exception as error:
+            self.flaws.append(error)
+            raise
+
+
+flags = st.sampled_from([FIN] * 6 + [0] * 3 + [FIN | RSV1, RSV2, FIN | RSV3])
+opcodes = st.sampled_from([TEXT] * 4 + [BINARY, CONTINUATION, CONTINUATION, PING, PONG, CLOSE, 0x3])
+payloads = st.binary(max_size=130) | st.sampled_from([b"\xe2\x82", b"\xac", b"\x03\xe8", bytes(LIMIT + 1)])
+masks = st.sampled_from([b""] * 9 + [b"mask"])
+
+
+@given(
+    pieces=st.lists(st.builds(frame, opcodes, payloads, flags=flags, mask=masks) | st.binary(max_size=9), max_size=6)
+)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_comes_the_connection_ends_with_a_reason_and_nothing_else_is_raised(pieces: list[bytes]) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.upgrade(tail=b"".join(pieces))
+        with suppress(ConnectionError):
+            peer.write_end()
+        await peer.read_end()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bowstring.net.websocket.FrameListener", Watched)
+        async with serving(script) as url:
+            websocket = await connect(url, on_message=lambda _: None, max_message_bytes=LIMIT)
+            with pytest.raises(Disconnected) as end:
+                await websocket.closed()
+
+    assert Watched.flaws == []
+    assert str(end.value).startswith(f"{url}: ")
+    assert end.value.code >= 1000
 
 
 BREACHES = {

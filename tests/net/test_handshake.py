@@ -4,15 +4,19 @@ import socket
 import ssl
 import traceback
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bowstring.core.errors import ConfigError, Disconnected
+from bowstring.net.handshake import Handshake
 from bowstring.net.websocket import connect
 from tests.net.certificate import server_context, trusting_context
 from tests.net.peer import TEXT, Peer, close_frame, frame, serving, switching_protocols
+from tests.venues.binance.fuzz import other_bytes
 
 SECRET = "s3cret"
 LISTEN_KEY = "pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s61cv6a81va65sdf19v8a65a1"
@@ -67,6 +71,32 @@ async def test_a_refused_upgrade_tells_where_and_why(response: bytes, cause: str
     assert re.match(f"{re.escape(url)}: no connection: .*{cause}", str(error))
     assert len(str(error)) < 300
     assert error.code == 0
+
+
+ACCEPT = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+ANSWERS = [ACCEPT, *(response for response, _ in REFUSALS.values() if len(response) < 200)]
+
+
+@given(answer=st.sampled_from(ANSWERS).flatmap(other_bytes) | st.binary(max_size=100))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_answers_the_request_no_connection_is_told_as_such(answer: bytes) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        peer.write(answer)
+        with suppress(ConnectionError):
+            peer.write_end()
+        await peer.read_end()
+
+    async with serving(script) as url:
+        error = await failure(url)
+
+    assert str(error).startswith(f"{url}: no connection: ")
+
+
+@given(st.text() | st.binary().map(lambda data: f"ws://{data.decode(errors='replace')}"))
+def test_a_text_that_is_no_url_is_a_setting_to_mend(text: str) -> None:
+    with suppress(ConfigError):
+        Handshake(text, timeout_s=1, unacknowledged_s=1)
 
 
 async def test_a_refused_connection_is_told() -> None:

@@ -1,20 +1,27 @@
 import asyncio
 import gc
+import json
 import logging
+import math
 import os
 import re
 import socket
+import sys
 import time
 import traceback
 from collections.abc import AsyncIterator
 from itertools import count
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bowstring.core.errors import ConfigError, Disconnected, NotSent, Rejected
 from bowstring.net.budget import WeightBudget
 from bowstring.net.exchange import MAX_BODY_BYTES, Response
-from bowstring.net.http import BAN_S, HttpClient, Query, Refusal, public_url
+from bowstring.net.http import BAN_S, MAX_REFUSAL_BYTES, HttpClient, Query, Refusal, public_url
+from tests.net.certificate import certificate, server_context
 from tests.net.http_server import HANG_UP, RESET, SILENCE, HttpServer, Sleeper, answer, free_url, http_server
 
 UNKNOWN = "the outcome is unknown"
@@ -162,6 +169,29 @@ async def test_a_refusal_is_told_at_once_with_the_venues_code(server: HttpServer
 
     assert refused.value.code == "-2010"
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_a_refusal_brings_its_body_which_no_text_of_it_shows(server: HttpServer, kind: str) -> None:
+    told = {"code": -2021, "msg": "Order cancel-replace partially failed.", "data": {"cancelResult": SECRET}}
+    server.answers.append(answer(409, told))
+
+    async with HttpClient(server.url, parse_error=lambda body: Refusal("-2021", json.loads(body)["msg"])) as http:
+        with pytest.raises(Rejected, match=r"HTTP 409: Order cancel-replace partially failed.$") as refused:
+            await (http.get("/order") if kind == "read" else http.send("POST", "/order"))
+
+    assert (refused.value.code, json.loads(refused.value.body)) == ("-2021", told)
+    assert SECRET not in "".join(traceback.format_exception(refused.value)) + repr(refused.value)
+
+
+async def test_of_a_long_refusal_the_beginning_is_kept(server: HttpServer) -> None:
+    server.answers.append(answer(404, b"x" * (MAX_REFUSAL_BYTES + 1)))
+
+    async with client(server.url) as http:
+        with pytest.raises(Rejected) as refused:
+            await http.get("/page")
+
+    assert refused.value.body == b"x" * MAX_REFUSAL_BYTES
 
 
 @pytest.mark.parametrize("body", [b"<html>Forbidden</html>", b'{"code": -1007, "msg": "Timeout"}', b"", b"\xff"])
@@ -452,6 +482,25 @@ async def test_without_a_time_to_retry_a_ban_has_a_default_and_a_limit_ends_with
     assert budget.wait_s(1, kind="cancel") == pytest.approx(pause_s)
 
 
+dates = st.datetimes().map(lambda at: f"{at:%a, %d %b} {at.year:04} {at:%H:%M:%S} GMT")
+digits = st.integers().map(str) | st.sampled_from(["9" * 14, "9" * 15, "9" * 5000, "1" + " " * 20, "٣"])
+headers = dates | digits | st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"]), max_size=30)
+
+
+@given(retry_after=headers | st.tuples(dates, st.text(max_size=4), digits).map("".join).map(ascii))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_whatever_a_retry_after_says_it_is_a_pause_or_none(retry_after: str) -> None:
+    clock = Sleeper()
+    budget = WeightBudget(now_ns=clock.now_ns)
+
+    refusal = answer(429, b"", headers={"Retry-After": retry_after})
+    async with http_server(refusal) as server, client(server.url, clock=clock, budget=budget) as http:
+        with pytest.raises(Rejected, match="HTTP 429"):
+            await http.send("POST", "/order")
+
+    assert 0 <= budget.wait_s(1, kind="cancel") < math.inf
+
+
 async def test_an_overloaded_server_gets_no_reads_until_it_wants_them(server: HttpServer) -> None:
     clock = Sleeper()
     server.answers.append(answer(503, b"", headers={"Retry-After": "20"}))
@@ -464,6 +513,60 @@ async def test_an_overloaded_server_gets_no_reads_until_it_wants_them(server: Ht
         await http.get("/a")
 
     assert clock.slept == [20]
+
+
+# --- TLS -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_server_whose_certificate_nobody_vouches_for_gets_no_request() -> None:
+    async with http_server(tls=server_context()) as server, client(server.url) as http:
+        with pytest.raises(Disconnected, match="self-signed certificate"):
+            await http.get("/a")
+        with pytest.raises(NotSent, match="self-signed certificate"):
+            await http.send("POST", "/order")
+
+    assert server.requests == []
+
+
+ASK = """
+import asyncio, sys
+from bowstring.net.http import HttpClient
+
+async def main():
+    async with HttpClient(sys.argv[1], attempts=1) as http:
+        try:
+            print((await http.get("/a")).status)
+        except Exception as error:
+            print(type(error).__name__, error)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", "200"),
+        (
+            "127.0.0.2",
+            r"Disconnected GET https://127\.0\.0\.2:\d+/a: .*IP address mismatch, certificate is not valid for",
+        ),
+    ],
+)
+async def test_a_certificate_that_the_system_trusts_is_accepted_for_its_own_name_only(
+    tmp_path: Path, host: str, expected: str
+) -> None:
+    (tmp_path / "trusted.pem").write_bytes(certificate())
+    async with http_server(host=host, tls=server_context()) as server:
+        asking = await asyncio.create_subprocess_exec(  # for aiohttp reads what is trusted when it is imported
+            *(sys.executable, "-c", ASK, server.url),
+            stdout=asyncio.subprocess.PIPE,
+            env=os.environ | {"SSL_CERT_FILE": str(tmp_path / "trusted.pem")},
+        )
+        told, _ = await asking.communicate()
+
+    assert re.match(expected, told.decode())
+    assert len(server.requests) == (host == "127.0.0.1")
 
 
 # --- secrets ---------------------------------------------------------------------------------------------------------

@@ -24,12 +24,15 @@ class Refused(BowstringError):
 class Rejected(BowstringError):
     """The venue received the request and said no.
 
-    ``code`` is the venue's own error code, ``""`` where it has none.
+    ``code`` is the venue's own error code, ``""`` where it has none. ``body`` is the answer as it came, which no text
+    of this error shows, empty where there was none. It may say more than no: of a cancel and a new order in one
+    request, which of the two was refused.
     """
 
-    def __init__(self, message: str, *, code: str = "") -> None:
+    def __init__(self, message: str, *, code: str = "", body: bytes = b"") -> None:
         super().__init__(message)
         self.code = code
+        self.body = body
 
 
 class Expired(BowstringError):

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
-from msgspec import DecodeError, Struct
+from msgspec import Struct
 from msgspec.json import Decoder
 
 from bowstring.core.errors import ConfigError
-from bowstring.local_exchange.recording import Recording
+from bowstring.local_exchange.recording import MALFORMED, Recording
 from bowstring.market.instrument import Instrument
 
 QUOTE_ASSETS = ("FDUSD", "BUSD", "TUSD", "USDC", "USDP", "USDT", "BNB", "BRL", "BTC", "DAI", "ETH", "EUR", "GBP", "TRY")
@@ -54,7 +54,7 @@ _numbers = Decoder(_Numbers)
 def _pairs(body: bytes) -> Iterator[tuple[str, str]]:
     try:
         return _numbers.decode(body).pairs()
-    except DecodeError as error:
+    except MALFORMED as error:
         raise ConfigError(f"not Binance's format: {error} in {body[:80]!r}") from None
 
 

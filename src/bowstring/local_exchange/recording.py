@@ -21,6 +21,7 @@ from glob import escape
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.json import Decoder
@@ -32,9 +33,12 @@ from bowstring.net.recorder import Line
 _Where = tuple[Path, int]
 """A file, and the number of a line in it."""
 
+MALFORMED = (DecodeError, UnicodeError, RecursionError)
+"""What msgspec raises on bad bytes."""
+
 log = logging.getLogger(__name__)
 
-_TIME = rb"(\d+(?:\.\d+)?)"
+_TIME = rb"(\d{1,12}(?:\.\d+)?)"  # to the year 33,658
 _CONNECTED = re.compile(rb"(wss?://[!-~]+) <-> " + _TIME)
 _FRAME = re.compile(_TIME + rb": (.+)", re.DOTALL)
 _REPLY = re.compile(rb"(https?://[!-~]+) -> " + _TIME + rb": (.+)", re.DOTALL)
@@ -100,8 +104,8 @@ def _open_lines(file: Path, paths: Sequence[Path]) -> Recording:
     futures = has_frames = False
     for where, line in _recorded_lines(paths):
         if line.get:
-            body = _checked_body(line.body.encode(), where=where)
-            replies[line.get, line.time_ns] = RecordedReply(time_ns=line.time_ns, url=line.get, body=body)
+            reply = _reply(line.get, line.body.encode(), time_ns=line.time_ns, where=where)
+            replies[line.get, line.time_ns] = reply
         futures = futures or "/fapi/" in line.get or line.url.startswith("wss://fstream.")
         has_frames = has_frames or bool(line.frame)
     if not has_frames:
@@ -115,7 +119,7 @@ def _recorded_lines(paths: Iterable[Path]) -> Iterator[tuple[_Where, Line]]:
         for number, line in _lines(path):
             try:
                 yield (path, number), _decode_line(line)
-            except (DecodeError, UnicodeDecodeError) as error:
+            except MALFORMED as error:
                 if _is_last(path, number):
                     log.warning("%s: its last line was cut off, and is left out", path)
                     continue
@@ -139,7 +143,7 @@ def _recorded_frames(paths: Iterable[Path]) -> Iterator[RecordedFrame]:
             frame = _combined.decode(raw)
         except ValidationError:  # JSON, but of another shape: an answer to a request
             continue
-        except DecodeError as error:
+        except MALFORMED as error:
             raise ConfigError(f"{_named(where)}: a frame is no JSON: {error}") from None
         yield RecordedFrame(time_ns=line.time_ns, stream=frame.stream, combined=raw, payload=bytes(frame.data))
 
@@ -210,7 +214,7 @@ _decode_line = Decoder(Line).decode
 def _frame(match: re.Match[bytes], *, where: str) -> RecordedFrame:
     try:
         frame = _combined.decode(match[2])
-    except (DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED as error:
         raise ConfigError(f'{where}: expected a frame {{"stream":..,"data":..}}: {error}') from None
     return RecordedFrame(
         time_ns=_nanoseconds(match[1]), stream=frame.stream, combined=match[2], payload=bytes(frame.data)
@@ -222,17 +226,20 @@ def _read_replies(file: Path) -> Iterator[RecordedReply]:
         match = _REPLY.fullmatch(line)
         if match is None:
             raise ConfigError(f"{file}, line {number}: expected `URL -> TIME: BODY`, found {line[:40]!r}")
-        body = _checked_body(match[3], where=(file, number))
-        yield RecordedReply(time_ns=_nanoseconds(match[2]), url=match[1].decode(), body=body)
+        yield _reply(match[1].decode(), match[3], time_ns=_nanoseconds(match[2]), where=(file, number))
 
 
-def _checked_body(body: bytes, *, where: _Where) -> bytes:
-    """The body, which is JSON. Raises `ConfigError`."""
+def _reply(url: str, body: bytes, *, time_ns: int, where: _Where) -> RecordedReply:
+    """The reply, whose URL is one and whose body is JSON. Raises `ConfigError`."""
+    try:
+        urlsplit(url)
+    except ValueError as error:
+        raise ConfigError(f"{_named(where)}: {url[:80]!r} is no URL: {error}") from None
     try:
         _json.decode(body)
-    except DecodeError as error:
+    except MALFORMED as error:
         raise ConfigError(f"{_named(where)}: expected a JSON body: {error}") from None
-    return body
+    return RecordedReply(time_ns=time_ns, url=url, body=body)
 
 
 def _named(where: _Where) -> str:

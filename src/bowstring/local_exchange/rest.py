@@ -1,12 +1,13 @@
 """The public REST answers of a played recording. Pure: no I/O.
 
 Any recorded GET is answered by the latest reply recorded at or before the playback's time, else the first one; ping,
-time and exchangeInfo are answered without. What was never recorded is a 404 that says so.
+time and exchangeInfo are answered without. What was never recorded is a 404 that says so, and so is a book of more
+levels than were recorded: shown with fewer, it would pass for a whole one.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import DecodeError, Raw, Struct
@@ -53,6 +54,7 @@ class Rest:
         self._instruments = {instrument.venue_symbol: instrument for instrument in instruments}
         self._futures = futures
         self._prefix = "/fapi/v1/" if futures else "/api/v3/"
+        self._default_levels, self._most_levels = (500, 1000) if futures else (100, 5000)
         self._replies: dict[_Key, list[RecordedReply]] = defaultdict(list)
         for reply in sorted(replies, key=lambda reply: reply.time_ns):
             url = urlsplit(reply.url)
@@ -88,21 +90,42 @@ class Rest:
         return Answer(encode(info | {"symbols": [listed[symbol] for symbol in wanted]}), weight=20)
 
     def _depth(self, path: str, query: Mapping[str, str], *, now_ns: int) -> Answer:
-        limit = _limit(query.get("limit", "500" if self._futures else "100"))
+        limit = self._levels(query)
         weight = next(cost for most, cost in ((100, 5), (500, 25), (1000, 50), (limit, 250)) if limit <= most)
         if not query.get("symbol"):
             raise _Refusal(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         if query["symbol"] not in self._instruments:
             raise _Refusal(-1121, "Invalid symbol.")
-        book = _object.decode(self._recorded(path, query, now_ns=now_ns).body)
+        reaching = [reply for reply in self._all_recorded(path, query) if self._reaches(reply, limit)]
+        if not reaching:
+            raise _Refusal(-1000, f"This recording has fewer than {limit} levels of {query['symbol']}", status=404)
+        book = _object.decode(_as_of(reaching, now_ns).body)
         sides = {side: _array.decode(book[side])[:limit] for side in ("bids", "asks") if side in book}
         return Answer(encode(book | sides), weight=weight)
 
+    def _reaches(self, reply: RecordedReply, limit: int) -> bool:
+        """Whether a recorded book has so many levels a side, or all that there were."""
+        recorded = self._levels(dict(parse_qsl(urlsplit(reply.url).query)))
+        if min(limit, self._most_levels) <= recorded:
+            return True
+        book = _object.decode(reply.body)
+        return all(len(_array.decode(book[side])) < recorded for side in ("bids", "asks") if side in book)
+
+    def _levels(self, query: Mapping[str, str]) -> int:
+        return _limit(query.get("limit", str(self._default_levels)))
+
     def _recorded(self, path: str, query: Mapping[str, str], *, now_ns: int) -> RecordedReply:
+        return _as_of(self._all_recorded(path, query), now_ns)
+
+    def _all_recorded(self, path: str, query: Mapping[str, str]) -> Sequence[RecordedReply]:
         replies = self._replies.get(_key(path, query))
         if replies is None:
             raise _Refusal(-1000, f"This recording has no answer to GET {path} {dict(query)}", status=404)
-        return next((reply for reply in reversed(replies) if reply.time_ns <= now_ns), replies[0])
+        return replies
+
+
+def _as_of(replies: Sequence[RecordedReply], now_ns: int) -> RecordedReply:
+    return next((reply for reply in reversed(replies) if reply.time_ns <= now_ns), replies[0])
 
 
 def _key(path: str, query: Mapping[str, str]) -> _Key:

@@ -25,7 +25,10 @@ class MarketEvent(Event, frozen=True, kw_only=True):
 
 
 class Quote(MarketEvent, frozen=True, kw_only=True):
-    """The best bid and ask, with the quantity displayed at each. A newer quote replaces an older one."""
+    """The best bid and ask, with the quantity displayed at each. A newer quote replaces an older one.
+
+    While a side of the book is empty there is no quote: the last one is old, and `StreamStale` says so in time.
+    """
 
     delivery: ClassVar[Delivery] = "latest"
 
@@ -117,7 +120,7 @@ class Candle(MarketEvent, frozen=True, kw_only=True):
 
 
 class DailyStats(MarketEvent, frozen=True, kw_only=True):
-    """The last 24 hours of a symbol, as a mini-ticker stream tells them."""
+    """The last 24 hours of a symbol, as a mini-ticker stream tells them; not told of hours without a trade."""
 
     delivery: ClassVar[Delivery] = "latest"
 

@@ -53,7 +53,7 @@ class WeightBudget:
         if not 0 <= skew_s < window_s / 2 < math.inf:
             raise ConfigError(f"windows of {window_s} s with a skew of {skew_s} s: the skew is below half a window")
         self.header = header
-        self._limit, self._reserve = limit, reserve
+        self.limit, self._reserve = limit, reserve
         self._window_ns, self._skew_ns = round(window_s * 1e9), round(skew_s * 1e9)
         self._now_ns = now_ns or Clock().now_ns
         self._used: dict[int, int] = {}
@@ -63,7 +63,7 @@ class WeightBudget:
     def wait_s(self, weight: int, *, kind: Kind = "read") -> float:
         """Seconds until there may be room for the request, 0 if there is; ``inf`` if there never will be."""
         now_ns = self._advance()
-        room = self._limit if kind == "cancel" else self._limit - self._reserve
+        room = self.limit if kind == "cancel" else self.limit - self._reserve
         if weight > room:
             return math.inf
         free_ns = self._paused_until_ns(kind)
@@ -105,7 +105,7 @@ class WeightBudget:
     def _why(self, weight: int, kind: Kind) -> str:
         if self._paused_until_ns(kind) > self._now_ns():
             return "the server asked to wait"
-        return f"weight {weight} exceeds what is left of {self._limit}"
+        return f"weight {weight} exceeds what is left of {self.limit}"
 
     def _paused_until_ns(self, kind: Kind) -> int:
         return max(self._closed_until_ns, self._no_reads_until_ns if kind == "read" else 0)

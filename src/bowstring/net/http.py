@@ -24,6 +24,7 @@ from bowstring.net.exchange import Connections, NoAnswer, Response
 ATTEMPTS = 3
 MAX_PAUSE_S = 5.0  # between two attempts
 MAX_PART = 20  # longer parts of a path may be keys, and are not shown
+MAX_REFUSAL_BYTES = 64 * 2**10  # kept of a refusal's body; Binance's longest, of a cancel-replace, is about 2 KB
 BAN_S = 120.0  # a 418 without Retry-After; Binance bans "from 2 minutes to 3 days"
 
 LIMITED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT}
@@ -118,7 +119,8 @@ class HttpClient:
 
         Raises `NotSent` where it is proven that not one byte left: no connection, no room in the budget (whose reserve
         only a cancel may use), a pause that the server asked for, a closed client. Raises `Rejected` if the server said
-        no. Whatever else happens raises `Disconnected`: the outcome is unknown.
+        no; its ``body`` holds up to `MAX_REFUSAL_BYTES` of the answer. Whatever else happens raises `Disconnected`: the
+        outcome is unknown.
         """
         kind: Kind = "cancel" if is_cancel else "write"
         request = _Request(method, path, params, body=body, headers=headers, weight=weight, kind=kind)
@@ -128,7 +130,7 @@ class HttpClient:
         refusal = self._parse_error(response.body)
         message = self._told(request, response, refusal)
         if response.status in LIMITED or (refusal is not None and _says_no(response.status)):
-            raise Rejected(message, code=refusal.code if refusal else "")
+            raise _rejected(message, response, refusal)
         raise Disconnected(f"{message}; the outcome is unknown")
 
     async def close(self) -> None:
@@ -153,7 +155,7 @@ class HttpClient:
         message = self._told(request, response, refusal)
         if response.status >= 500 or response.status == HTTPStatus.REQUEST_TIMEOUT:
             raise Disconnected(message)
-        raise Rejected(message, code=refusal.code if refusal else "")
+        raise _rejected(message, response, refusal)
 
     async def _wait_for_turn(self, weight: int) -> None:
         """What would have to wait too long does not wait at all, and is refused when it is sent."""
@@ -250,6 +252,10 @@ def public_url(url: str) -> str:
         raise wrong
     path = "/".join(part if len(part) <= MAX_PART else "..." for part in parts.path.split("/"))
     return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _rejected(message: str, response: Response, refusal: Refusal | None) -> Rejected:
+    return Rejected(message, code=refusal.code if refusal else "", body=response.body[:MAX_REFUSAL_BYTES])
 
 
 def _says_no(status: int) -> bool:

@@ -273,6 +273,23 @@ def test_a_disconnect_loses_all_books_and_tells_of_those_that_could_be_read() ->
     assert seen.events[1].reason == "cut"
 
 
+@pytest.mark.parametrize("stream", [STREAM, ""])  # of a message that names none, any may be meant
+def test_what_could_not_be_read_costs_the_book_before_anybody_is_told_and_it_is_fetched_anew(stream: str) -> None:
+    venue = Venue(snapshot(10), snapshot(20))
+
+    async def scenario(books: Books, seen: Seen) -> None:
+        await synced(books)
+        books.distrust("btcusdt@trade", "no change of a book")
+        books.distrust(stream, "malformed")
+        await asyncio.sleep(QUIET_S + 0.5)
+
+    _, seen = run(scenario, venue.fetch)
+
+    assert seen.readings == [(CHANGED, 10), (LOST, None), (CHANGED, None), (CHANGED, 20)]
+    assert isinstance(seen.events[1], BookLost)
+    assert seen.events[1].reason == "malformed"
+
+
 def by_symbol(snapshots: dict[str, Snapshot]) -> Callable[[Instrument], Awaitable[Snapshot]]:
     """A venue that fails for all others."""
 

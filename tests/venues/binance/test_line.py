@@ -16,6 +16,7 @@ from bowstring.market.events import BookChanged, BookLost, MarketEvent, Trade
 from bowstring.market.instrument import Instrument
 from bowstring.venues.binance import Binance, BinanceFutures, books, line, snapshots
 from bowstring.venues.binance.stream import MAX_STREAMS, MAX_URL
+from bowstring.venues.binance.trade_ids import TradeCounts
 from tests.venues.binance.facts import (
     BTC,
     FUTURES_AGG_TRADE,
@@ -35,12 +36,13 @@ def venue(binance: FakeBinance, *, instruments: Sequence[Instrument] | None = No
     return Binance("local", rest_url=binance.rest_url, ws_url=binance.ws_url, instruments=instruments)
 
 
-def trade(number: int) -> bytes:
-    return TRADE_FRAME.replace(b"12345", str(number).encode())
+def trade(number: int, base: str = "BTC") -> bytes:
+    frame = TRADE_FRAME.replace(b"12345", str(number).encode())
+    return frame.replace(b"btc", base.lower().encode()).replace(b"BTC", base.encode())
 
 
-def trades(events: Sequence[Event]) -> list[int]:
-    return [int(event.trade_id) for event in events if isinstance(event, Trade)]
+def trades(events: Sequence[Event], base: str = "BTC") -> list[int]:
+    return [int(event.trade_id) for event in events if isinstance(event, Trade) and event.symbol == f"{base}/USDT"]
 
 
 def diff(first: int, last: int | None = None, *, bid: str = "99") -> bytes:
@@ -261,7 +263,6 @@ async def test_a_book_without_an_address_of_snapshots_is_told(binance: FakeBinan
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new connection each time the old one is 0.2 s old."""
     monkeypatch.setattr(line, "ROTATE_AFTER_S", 0.2)
-    monkeypatch.setattr(line, "SETTLE_S", 0.05)
 
 
 @pytest.mark.usefixtures("_soon")
@@ -276,10 +277,10 @@ async def test_a_new_connection_takes_over_before_the_old_one_is_closed(
         monkeypatch.setattr(line, "ROTATE_AFTER_S", 60)
         assert binance.is_open(0)
         await binance.send(trade(4), trade(5), to=1)
-        await binance.send(trade(3), trade(4), to=0)
-        await feed.until(4)
+        await binance.send(trade(3), to=0)
+        await feed.until(3)
         assert binance.is_open(0)
-        await binance.send(trade(5), to=0)
+        await binance.send(trade(4), trade(5), to=0)
         await binance.until(lambda: not binance.is_open(0))
         await binance.send(trade(6), to=1)
         events = await feed.until(6)
@@ -288,6 +289,48 @@ async def test_a_new_connection_takes_over_before_the_old_one_is_closed(
     assert of(*events) == ["Trade"] * 6
     assert collector.repeated == 2
     assert binance.streams == [["btcusdt@trade"]] * 2
+    assert collector.trade_counts() == {"BTC/USDT": TradeCounts()}
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_the_old_connection_stays_until_the_last_stream_has_gone_over(
+    binance: FakeBinance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = venue(binance).trades("BTC/USDT", "ETH/USDT", "ETH/BTC")  # of which the last one says nothing
+
+    async with running(collector, binance) as feed:
+        await binance.send(trade(1), trade(7, "ETH"))
+        await binance.until(lambda: len(binance.streams) == 2)
+        monkeypatch.setattr(line, "ROTATE_AFTER_S", 60)
+        await binance.send(trade(2), trade(9, "ETH"), to=1)
+        await binance.send(trade(2), to=0)
+        await feed.until(3)
+        assert binance.is_open(0)
+        await binance.send(trade(8, "ETH"), trade(9, "ETH"), to=0)
+        await binance.until(lambda: not binance.is_open(0))
+        events = await feed.until(5)
+
+    assert trades(events) == [1, 2]
+    assert trades(events, "ETH") == [7, 8, 9]
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_what_the_old_connection_brought_is_not_published_again_however_late_the_new_one_brings_it(
+    binance: FakeBinance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "OVERLAP_S", 0.05)
+
+    async with running(venue(binance).trades("BTC/USDT"), binance) as feed:
+        await binance.send(trade(1), trade(2))
+        await binance.until(lambda: len(binance.streams) == 2)
+        monkeypatch.setattr(line, "ROTATE_AFTER_S", 60)  # of the third one
+        await binance.until(lambda: not binance.is_open(0))
+        await binance.until(lambda: len(binance.streams) == 3)
+        await binance.until(lambda: not binance.is_open(1))  # it outlasts a whole connection, too
+        await binance.send(trade(1), trade(2), trade(3), to=2)
+        events = await feed.until(3)
+
+    assert trades(events) == [1, 2, 3]
 
 
 @pytest.mark.usefixtures("_soon")
@@ -327,7 +370,6 @@ async def test_over_many_connections_nothing_is_lost_or_doubled_and_books_stay_v
 async def test_an_announced_shutdown_brings_a_new_connection_at_once(
     binance: FakeBinance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line, "SETTLE_S", 0.05)
 
     async with running(venue(binance).trades("BTC/USDT"), binance) as feed:
         await binance.send(trade(1), SHUTDOWN, SHUTDOWN, SHUTDOWN)
@@ -345,7 +387,6 @@ async def test_an_announced_shutdown_brings_a_new_connection_at_once(
 async def test_a_shutdown_that_the_new_connection_announces_brings_the_next_one(
     binance: FakeBinance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line, "SETTLE_S", 0.05)
     monkeypatch.setattr(line, "OVERLAP_S", 0.05)
 
     async with running(venue(binance).trades("BTC/USDT"), binance):
@@ -370,7 +411,7 @@ async def test_without_a_new_connection_the_old_one_is_kept_and_another_one_trie
         await feed.until(2)
         binance.refuses = False
         await binance.until(lambda: len(binance.streams) == 2)
-        await binance.send(trade(3), to=1)
+        await binance.send(trade(4), to=1)
         await binance.send(trade(3), trade(4), to=0)
         events = await feed.until(4)
 
@@ -388,6 +429,37 @@ async def test_an_old_connection_that_breaks_before_it_has_caught_up_ends_the_ru
         await binance.until(lambda: not binance.is_open(1))
 
     assert feed.events == []  # whether there was a trade before that one, nobody knows
+
+
+async def test_a_new_connection_that_breaks_before_the_old_one_is_closed_ends_the_run(binance: FakeBinance) -> None:
+    async with running(venue(binance).trades("BTC/USDT", "ETH/USDT"), binance) as feed:
+        await binance.send(trade(1), trade(1, "ETH"), SHUTDOWN)
+        await binance.until(lambda: len(binance.streams) == 2)
+        await binance.send(trade(1), to=1)
+        await binance.close_socket(1012, of=1)
+        assert (await feed.end()).code == 1012
+        await binance.until(lambda: not binance.is_open(0))
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_a_silent_stream_holds_the_old_connection_no_longer_than_the_overlap(
+    binance: FakeBinance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "OVERLAP_S", 0.5)
+
+    async with running(venue(binance).trades("BTC/USDT", "ETH/USDT"), binance) as feed:
+        await binance.send(trade(1), trade(7, "ETH"))
+        await binance.until(lambda: len(binance.streams) == 2)
+        monkeypatch.setattr(line, "ROTATE_AFTER_S", 60)
+        await binance.send(trade(1), trade(2), to=1)
+        await feed.until(3)
+        assert binance.is_open(0)
+        await binance.until(lambda: not binance.is_open(0))
+        await binance.send(trade(3), trade(8, "ETH"), to=1)
+        events = await feed.until(5)
+
+    assert trades(events) == [1, 2, 3]
+    assert trades(events, "ETH") == [7, 8]
 
 
 @pytest.mark.usefixtures("_soon")
@@ -415,3 +487,63 @@ async def test_stopping_in_the_middle_closes_both_connections(binance: FakeBinan
         await binance.until(lambda: len(binance.streams) == 2)
 
     await binance.until(lambda: not (binance.is_open(0) or binance.is_open(1)))
+
+
+# Trades that never came
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_trades_that_no_connection_brought_are_counted(
+    binance: FakeBinance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(line, "OVERLAP_S", 0.05)
+    collector = venue(binance).trades("BTC/USDT", "ETH/USDT")
+
+    async with running(collector, binance) as feed:
+        await binance.send(trade(1), trade(1, "ETH"))
+        await binance.until(lambda: len(binance.streams) == 2)
+        monkeypatch.setattr(line, "ROTATE_AFTER_S", 60)
+        await binance.send(trade(4), trade(2, "ETH"), to=1)  # and the old one never gets so far
+        await binance.until(lambda: not binance.is_open(0))
+        await feed.until(4)
+        assert collector.trade_counts() == {
+            "BTC/USDT": TradeCounts(holes=1, missing=2),
+            "ETH/USDT": TradeCounts(),
+        }
+        await binance.close_socket(1012)
+        await feed.end()
+    async with running(collector, binance) as feed:
+        await binance.send(trade(9), trade(3, "ETH"), to=-1)
+        await feed.until(2)
+
+    assert collector.trade_counts() == {"BTC/USDT": TradeCounts(holes=2, missing=6), "ETH/USDT": TradeCounts()}
+    assert "binance trade:BTC/USDT,ETH/USDT: 2 trades of BTC/USDT between 1 and 4 never came" in caplog.messages
+
+
+async def test_a_trade_that_could_not_be_read_is_counted_too(binance: FakeBinance) -> None:
+    collector = venue(binance).trades("BTC/USDT")
+
+    async with running(collector, binance) as feed:
+        assert collector.trade_counts() == {"BTC/USDT": TradeCounts()}
+        await binance.send(trade(1), trade(2).replace(b"100.10", b"NaN"), trade(3))
+        await feed.until(3)
+
+    assert collector.trade_counts() == {"BTC/USDT": TradeCounts(holes=1, missing=1)}
+
+
+async def test_of_futures_the_aggregates_are_counted(binance: FakeBinance) -> None:
+    futures = BinanceFutures("local", rest_url=binance.rest_url, ws_url=binance.ws_url)
+    collector = futures.stream(trades=["BTC/USDT:USDT"], quotes=["ETH/USDT:USDT"])
+    frame = combined("btcusdt@aggTrade", FUTURES_AGG_TRADE)  # of the trades 100 to 105
+
+    async with running(collector, binance, connections=2) as feed:
+        await feed.until(2)
+        market = binance.paths.index("/market/stream")
+        await binance.send(frame, frame.replace(b"5933014", b"5933017").replace(b'"f":100', b'"f":106'), to=market)
+        await feed.until(4)
+
+    assert collector.trade_counts() == {"BTC/USDT:USDT": TradeCounts(holes=1, missing=2)}
+
+
+def test_before_the_start_there_are_no_counts() -> None:
+    assert Binance("paper").trades("BTC/USDT").trade_counts() == {}

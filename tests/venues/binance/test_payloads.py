@@ -1,5 +1,6 @@
 """What each kind of stream tells, in the documented forms of both markets; and that nothing absurd is ever told."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -13,8 +14,8 @@ from bowstring.market.book_sync import Diff
 from bowstring.market.events import Candle, DailyStats, Depth, Liquidation, MarkPrice, Quote, Trade
 from bowstring.market.instrument import Instrument
 from bowstring.venues.binance.payloads import KINDS, number
-from bowstring.venues.binance.wire import Data, Parser, Stream
-from tests.venues.binance.facts import BTC, BTC_PERP, FUTURES_PAYLOADS, SPOT_PAYLOADS, combined
+from bowstring.venues.binance.wire import Data, Empty, Parser, Stream
+from tests.venues.binance.facts import BTC, BTC_PERP, FUTURES_PAYLOADS, MINI_TICKER, SPOT_PAYLOADS, combined
 from tests.venues.binance.fuzz import CANNOT_BE, can_be, other_bytes, other_values
 
 MS = 1_000_000
@@ -162,6 +163,64 @@ def test_a_contract_that_is_delivered_has_no_funding_rate() -> None:
     assert event.funding_rate is None
 
 
+@pytest.mark.parametrize("index", ["", '"i":"0.00000000",', '"i":null,'])
+def test_a_contract_without_an_index_has_no_index_price(index: str) -> None:
+    event = told(BTC_PERP, "markPrice", FUTURES_PAYLOADS["markPrice"].replace('"i":"11784.62659091",', index)).event
+
+    assert isinstance(event, MarkPrice)
+    assert (event.price, event.index_price) == (D("11794.15"), None)
+
+
+# What says that there is nothing to tell
+
+NO_BID, NO_ASK = '"b":"0.00000000","B":"0.00000000"', '"a":"0.00000000","A":"0.00000000"'
+BIDS, ASKS = '"b":"99.50000000","B":"2.00000000"', '"a":"100.50000000","A":"0.00000000"'
+NO_TRADE = '"c":"0.00000000","o":"0.00000000","h":"0.00000000","l":"0.00000000","v":"0.00000000","q":"0.00000000"}'
+
+
+@pytest.mark.parametrize(
+    ("instrument", "kind", "payload"),
+    [
+        (BTC, "bookTicker", SPOT_PAYLOADS["bookTicker"].replace(BIDS, NO_BID)),
+        (BTC, "bookTicker", SPOT_PAYLOADS["bookTicker"].replace(ASKS, NO_ASK)),
+        (BTC, "bookTicker", SPOT_PAYLOADS["bookTicker"].replace(BIDS, NO_BID).replace(ASKS, NO_ASK)),
+        (BTC_PERP, "bookTicker", FUTURES_PAYLOADS["bookTicker"].replace('"a":"100.5","A":"40.66"', '"a":"0","A":"0"')),
+        (BTC, "miniTicker", re.sub('"c":.*', NO_TRADE, SPOT_PAYLOADS["miniTicker"])),
+        (BTC_PERP, "miniTicker", re.sub('"c":.*', NO_TRADE, FUTURES_PAYLOADS["miniTicker"])),
+    ],
+)
+def test_an_empty_side_is_no_quote_and_a_day_without_a_trade_has_no_statistics(
+    instrument: Instrument, kind: str, payload: str
+) -> None:
+    assert payload.count('"0') >= 2
+    for is_strict in (False, True):
+        parsed = PARSERS[instrument, is_strict].parse(combined(f"btcusdt@{kind}", payload))
+        assert parsed == Empty(f"btcusdt@{kind}")
+    assert refusal(instrument, kind, payload.replace("BTCUSDT", "X")) == "symbol 'X' in a stream of BTCUSDT"
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "reason"),
+    [
+        ("bookTicker", SPOT_PAYLOADS["bookTicker"].replace(BIDS, '"b":"0","B":"2"'), "bid 0 is not positive"),
+        ("bookTicker", SPOT_PAYLOADS["bookTicker"].replace(ASKS, '"a":"0","A":"1"'), "ask 0 is not positive"),
+        (
+            "bookTicker",
+            SPOT_PAYLOADS["bookTicker"].replace(BIDS, NO_BID).replace(ASKS, '"a":"NaN","A":"1"'),
+            "ask NaN is negative or absurd",
+        ),
+        (
+            "miniTicker",
+            re.sub('"c":.*', NO_TRADE.replace('"v":"0', '"v":"1'), MINI_TICKER),
+            "low 0.00000000 is not pos",
+        ),
+        ("miniTicker", re.sub('"c":.*', NO_TRADE.replace('"q":"0', '"q":"N'), MINI_TICKER), "malformed"),
+    ],
+)
+def test_what_is_empty_in_part_cannot_be(kind: str, payload: str, reason: str) -> None:
+    assert refusal(BTC, kind, payload).startswith(reason)
+
+
 # What cannot be
 
 
@@ -208,9 +267,10 @@ def sane(event: object) -> bool:
         ordered = 0 < event.low <= min(event.open, event.close) <= max(event.open, event.close) <= event.high
         return ordered and all(map(can_be, (event.high, event.volume, event.quote_volume)))
     assert isinstance(event, MarkPrice)
-    assert event.index_price is not None
-    rate = event.funding_rate
-    return can_be(event.price) and can_be(event.index_price) and (rate is None or can_be(abs(rate)))
+    index, rate = event.index_price, event.funding_rate
+    return (
+        can_be(event.price) and (index is None or (can_be(index) and index > 0)) and (rate is None or can_be(abs(rate)))
+    )
 
 
 BAD = [

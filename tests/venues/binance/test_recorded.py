@@ -112,6 +112,18 @@ def test_every_event_holds_what_the_standard_library_reads(recorded: Known) -> N
         last[result.stream] = result.sequence
 
 
+def test_no_id_of_a_trade_is_left_out(recorded: Known) -> None:
+    ids: dict[str, list[int]] = {}
+    for _, _, frame in recorded.frames():
+        data = data_of(frame)
+        if data.get("e") == "aggTrade":
+            ids.setdefault(data["s"], []).append(data["a"])
+
+    assert ids
+    for symbol, numbers in ids.items():
+        assert numbers == [*range(numbers[0], numbers[0] + len(numbers))], symbol
+
+
 # Books
 
 

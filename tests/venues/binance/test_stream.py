@@ -1,3 +1,4 @@
+import asyncio
 import json
 import logging
 import math
@@ -196,6 +197,26 @@ async def test_bad_frames_do_not_hide_a_silence(binance: FakeBinance) -> None:
             events = await feed.until(len(events) + 1)
 
     assert {type(event) for event in events} == {BadData, StreamStale}
+
+
+async def test_a_quote_with_an_empty_side_is_counted_and_nothing_else_and_does_not_hide_a_silence(
+    binance: FakeBinance, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger=line.__name__)
+    collector = venue(binance).quotes("BTC/USDT", stale_after_s=0.2)
+    no_bid = TICKER_FRAME.replace(b"99.50000000", b"0").replace(b"2.00000000", b"0")
+
+    async with running(collector, binance) as feed:
+        await binance.send(TICKER_FRAME)
+        async with asyncio.timeout(10):
+            while len(feed.events) < 2:
+                await binance.send(no_bid)
+                await asyncio.sleep(0)
+
+    assert [type(event) for event in feed.events] == [Quote, StreamStale]
+    assert list(collector.empty) == ["btcusdt@bookTicker"]
+    assert collector.ignored == {}
+    assert caplog.records == []
 
 
 async def test_an_unknown_symbol_ends_the_run(binance: FakeBinance) -> None:

@@ -10,7 +10,7 @@ import pytest
 from bowstring.collectors.timer import Every
 from bowstring.core.components import on
 from bowstring.core.engine import Engine
-from bowstring.core.errors import ConfigError
+from bowstring.core.errors import ConfigError, NotSent, Rejected
 from bowstring.core.messages import Actions
 from bowstring.market.events import Quote
 from bowstring.trading.messages import Fill, PlaceOrder
@@ -19,6 +19,7 @@ from bowstring.venues.binance import Binance, BinanceFutures
 from bowstring.venues.binance.venue import Mode
 from tests.venues.binance.facts import BTC, TICKER_FRAME, TRADE_FRAME
 from tests.venues.binance.fake import FakeBinance
+from tests.venues.binance.feeds import Feed, running
 
 
 class Buyer(Strategy):
@@ -164,6 +165,7 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (wrong_mode, "Binance mode 'real': give one of paper, local, testnet, live"),
     (lambda: Binance("local"), "Binance ws_url '': give a URL such as \"ws://"),
     (lambda: Binance("local", ws_url="ws://127.0.0.1:1"), "Binance rest_url '': give a URL such as \"http://"),
+    (lambda: Binance("paper", rest_url="http://[::1"), "url must be http://host[:port]/path"),
     (lambda: Binance("paper", ws_url="https://x"), "Binance ws_url 'https://x': give a URL such as \"ws://"),
     (lambda: Binance("paper").stream(trades=["A/B"], agg_trades=["A/B"]), "would each tell every trade of A/B"),
     (
@@ -199,6 +201,44 @@ def test_importing_it_without_its_packages_says_what_to_install(missing: str) ->
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert process.stdout == f"{missing}: binance needs {missing}: pip install 'bowstring[binance]'\n"
+
+
+@pytest.fixture
+def _no_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of tests before, whose servers may have had the same port, nor for those after."""
+    monkeypatch.setattr("bowstring.venues.binance.budgets._budgets", {})
+
+
+@pytest.mark.usefixtures("_no_budgets")
+async def test_what_the_venue_grants_an_address_all_of_a_process_share(binance: FakeBinance) -> None:
+    binance.failures.append((429, '{"code":-1003,"msg":"Too many requests"}', {"Retry-After": "600"}))
+    one, other = (
+        Binance("paper", account=account, rest_url=binance.rest_url, ws_url=binance.ws_url) for account in "ab"
+    )
+    futures = BinanceFutures("paper", rest_url=binance.rest_url, ws_url=binance.ws_url)
+
+    async with asyncio.timeout(10):
+        with pytest.raises(Rejected, match="Too many requests"):
+            await Feed(one.quotes("BTC/USDT")).task
+        with pytest.raises(NotSent, match="the server asked to wait"):
+            await Feed(other.quotes("BTC/USDT")).task
+    assert len(binance.requests) == 1
+    async with running(futures.quotes("BTC/USDT:USDT"), binance):
+        assert len(binance.requests) == 2  # they are counted apart
+
+
+@pytest.mark.usefixtures("_no_budgets")
+def test_a_host_has_one_weight_limit_whoever_names_it() -> None:
+    Binance("paper", weight_limit=12_000)
+    Binance("paper", account="hedge")
+    Binance("paper", weight_limit=12_000)
+    Binance("live", weight_limit=6_000)  # another host
+
+    with pytest.raises(
+        ConfigError,
+        match=r"weight_limit 6000: in this process data-api\.binance\.vision has one of 12000 already; give all the",
+    ):
+        Binance("paper", weight_limit=6_000)
 
 
 async def test_given_instruments_become_those_of_the_venue_and_its_account(binance: FakeBinance) -> None:

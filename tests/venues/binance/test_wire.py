@@ -9,6 +9,7 @@ from bowstring.market.events import Quote, Trade
 from bowstring.venues.binance.payloads import Frame
 from bowstring.venues.binance.wire import (
     Data,
+    Empty,
     Ignored,
     Parsed,
     Parser,
@@ -132,7 +133,8 @@ def test_what_was_not_subscribed_or_is_raw_or_unknown_is_told_by_its_kind(frame:
         ('"a":"100.50000000"', '"a":"-Infinity"', "ask -Infinity is negative or absurd"),
         ('"b":"99.50000000"', '"b":"-1"', "bid -1 is negative or absurd"),
         ('"b":"99.50000000"', '"b":"0.00000000"', "bid 0.00000000 is not positive"),
-        ('"a":"100.50000000"', '"a":"0"', "ask 0 is not positive"),
+        ('"a":"100.50000000","A":"0.00000000"', '"a":"0","A":"1"', "ask 0 is not positive"),
+        ('"b":"99.50000000","B":"2.00000000"', '"b":"NaN","B":"0"', "bid NaN is negative or absurd"),
         ('"A":"0.00000000"', '"A":"-0.1"', "ask quantity -0.1 is negative or absurd"),
         ('"B":"2.00000000"', '"B":"1E+400"', "bid quantity 1E+400 is negative or absurd"),
         ('"B":"2.00000000"', '"B":"1E-400"', "bid quantity 1E-400 is negative or absurd"),
@@ -241,6 +243,8 @@ numbers = st.one_of(
 
 
 @given(numbers, numbers, numbers, numbers)
+@example("0", "0.0", "1", "2")
+@example("1", "2", "0E-8", "0")
 def test_a_quote_is_published_exactly_or_not_at_all(bid: str, bid_size: str, ask: str, ask_size: str) -> None:
     frame = combined(
         "btcusdt@bookTicker", f'{{"u":1,"s":"BTCUSDT","b":"{bid}","B":"{bid_size}","a":"{ask}","A":"{ask_size}"}}'
@@ -250,6 +254,10 @@ def test_a_quote_is_published_exactly_or_not_at_all(bid: str, bid_size: str, ask
 
     parsed = PARSER.parse(frame)
 
+    empty = [not Decimal(price) and not Decimal(size) for price, size in ((bid, bid_size), (ask, ask_size))]
+    assert isinstance(parsed, Empty) is any(empty)
+    if isinstance(parsed, Empty):
+        return
     assert isinstance(parsed, Data)
     assert isinstance(parsed.event, Quote)
     quote = parsed.event

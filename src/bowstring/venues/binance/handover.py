@@ -1,7 +1,6 @@
 """From one connection to the next without a gap and without a duplicate. Pure."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bowstring.venues.binance.wire import Data
 
@@ -9,105 +8,133 @@ MAX_HELD = 20_000  # messages of the new connection: 2 s of 1,000 symbols with 1
 
 
 class Handover:
-    """Puts the messages of two overlapping connections together, by their place in their stream.
+    """Puts the messages of connections that follow one another together, by their place in their stream.
 
-    Both bring every message of the overlap, each in order, and either may be behind. A stream is taken from the old
-    connection, and what the new one brings of it is held, until the old one brings something from after that: then
-    nothing is missing in between. From there on it is taken from the new one, but for what the old one has brought.
-    Where messages share a place, as those that are placed by their time may, they are told apart by what they say.
+    While two are open, both bring every message, each in order, and either may be behind. A stream is taken from the
+    old one, and what the new one brings of it is held, until the old one has brought what the new one began with, or
+    something from after that: then nothing is missing in between. From there on the stream is taken from the new one,
+    but for what was published before; that is remembered until the new one has brought something from after it,
+    however long it lags. Where messages share a place, as those that are placed by their time may, they are told apart
+    by what they say; of what was published before the handover, by the last one only.
 
-    ``last`` has the last message of each stream; whoever has one connection only notes it there himself.
-    ``on_caught_up`` is called when the first stream has gone over. A connection keeps its order, so the old one has by
-    then brought all from before the new one, and may be closed.
+    ``on_caught_up`` is called when every stream has gone over of which something was brought by either, now or before:
+    the old connection may be closed then. Closed before that, it takes with it what the new one has missed.
+
+    ``last`` has the last message of each stream. ``pending`` has the streams of which something is held or remembered:
+    what the newest connection brings of any other may be noted in ``last`` and published without asking for `news`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, streams: Iterable[str]) -> None:
         self.last: dict[str, Data] = {}
+        self.pending: dict[str, _Passage] = {}
         self.newest = 0  # the number of the newest connection
         self.repeated = 0
-        self.is_under_way = False
-        self._on_caught_up: Callable[[], None] | None = None
-        self._by_old: dict[str, list[Data]] = {}  # the last, and others at its place, by stream
-        self._first: dict[str, int] = {}  # the place where the new connection began, by stream
-        self._held: dict[str, list[Data]] = {}
+        self._streams = tuple(streams)
+        self._on_caught_up: Callable[[], object] = lambda: None
+        self._waiting: set[str] = set()  # the streams that are to go over before the old connection is closed
         self._held_count = 0
-        self._gone_over: set[str] = set()
-        self._is_old_closed = False
 
-    def begin(self, on_caught_up: Callable[[], None]) -> None:
-        """There is a new connection beside the old one."""
+    def begin(self, on_caught_up: Callable[[], object]) -> None:
+        """There will be a new connection beside the old one. If there is none after all, the old one stays."""
         self.newest += 1
-        self.is_under_way = True
         self._on_caught_up = on_caught_up
-        self._by_old = {stream: [data] for stream, data in self.last.items()}
-        self._gone_over.clear()
-        self._is_old_closed = False
-        self._hold_nothing()
+        self._waiting = set(self.last)
+        self._held_count = 0
+        self.pending.update((stream, _Passage(self._published(stream))) for stream in self._streams)
 
     def news(self, data: Data, *, is_new: bool) -> Sequence[Data]:
         """What is to be published, in this order, when one of the connections brings a message."""
         stream = data.stream
-        if is_new:
-            if stream in self._gone_over or self._is_old_closed:
-                return self._fresh([data])
-            self._hold(data)
-            return ()
-        if stream in self._gone_over:
+        passage = self.pending.get(stream)
+        if passage is not None and not passage.is_over:
+            return self._before_going_over(passage, data, is_new=is_new)
+        if not is_new:
             self.repeated += 1
             return ()
+        if passage is not None:
+            return self._from_new(stream, passage, [data])
         self.last[stream] = data
-        same_place = self._by_old.get(stream)
-        if same_place is None or same_place[0].sequence != data.sequence:
-            self._by_old[stream] = [data]
-        else:
-            same_place.append(data)
-        if data.sequence <= self._first.get(stream, math.inf):
-            return (data,)
-        return (data, *self._go_over(stream))
+        return (data,)
 
     def old_closed(self) -> Sequence[Data]:
         """The old connection brings no more; what is to be published of what was held."""
-        self._is_old_closed = True
-        held = [data for messages in self._held.values() for data in messages]
-        self._hold_nothing()
-        return self._fresh(held)
+        going_over = [(stream, passage) for stream, passage in self.pending.items() if not passage.is_over]
+        return [data for stream, passage in going_over for data in self._go_over(stream, passage)]
 
-    def end(self) -> None:
-        """The new connection has brought all that the old one has."""
-        self.is_under_way = False
-        self._by_old.clear()
-        self._hold_nothing()
+    def _published(self, stream: str) -> list[Data]:
+        """What was published last: more than one message if a connection has yet to pass their place."""
+        if stream in self.pending:
+            return self.pending[stream].published
+        return [self.last[stream]] if stream in self.last else []
 
-    def _go_over(self, stream: str) -> Sequence[Data]:
-        self._gone_over.add(stream)
-        if self._on_caught_up is not None:
-            self._on_caught_up()
-            self._on_caught_up = None
-        held = self._held.pop(stream)
+    def _before_going_over(self, passage: "_Passage", data: Data, *, is_new: bool) -> Sequence[Data]:
+        stream = data.stream
+        self._waiting.add(stream)
+        news: list[Data] = []
+        if is_new:
+            self._hold(passage, data)
+        else:
+            news += self._fresh(passage, [data])
+        if passage.has_met():
+            news += self._go_over(stream, passage)
+        return news
+
+    def _go_over(self, stream: str, passage: "_Passage") -> Sequence[Data]:
+        passage.is_over = True
+        held, passage.held = passage.held, []
         self._held_count -= len(held)
-        return self._fresh(held)
+        self._waiting.discard(stream)
+        if not self._waiting:
+            self._on_caught_up()
+        return self._from_new(stream, passage, held)
 
-    def _fresh(self, messages: Sequence[Data]) -> Sequence[Data]:
-        """Those that the old connection has not brought."""
-        fresh = [data for data in messages if not self._was_brought_by_old(data)]
+    def _from_new(self, stream: str, passage: "_Passage", messages: Sequence[Data]) -> Sequence[Data]:
+        """What is to be published of a stream that has gone over."""
+        place = passage.place
+        fresh = self._fresh(passage, messages)
+        if passage.place > place:  # the new connection has passed what was published before
+            del self.pending[stream]
+        return fresh
+
+    def _fresh(self, passage: "_Passage", messages: Sequence[Data]) -> list[Data]:
+        """Those that have not been published; they are now."""
+        fresh = [data for data in messages if passage.publish(data)]
         self.repeated += len(messages) - len(fresh)
         self.last.update((data.stream, data) for data in fresh)
         return fresh
 
-    def _was_brought_by_old(self, data: Data) -> bool:
-        brought = self._by_old.get(data.stream)
-        if brought is None or data.sequence > brought[0].sequence:
-            return False
-        return data.sequence < brought[0].sequence or data in brought
-
-    def _hold(self, data: Data) -> None:
-        if self._held_count >= MAX_HELD:
-            self._hold_nothing()  # as if the new connection had begun here
-        self._first.setdefault(data.stream, data.sequence)
-        self._held.setdefault(data.stream, []).append(data)
+    def _hold(self, passage: "_Passage", data: Data) -> None:
+        if self._held_count >= MAX_HELD:  # as if the new connection had begun here
+            for one in self.pending.values():
+                one.held.clear()
+            self._held_count = 0
+        passage.held.append(data)
         self._held_count += 1
 
-    def _hold_nothing(self) -> None:
-        self._first.clear()
-        self._held.clear()
-        self._held_count = 0
+
+class _Passage:
+    """Of one stream, from the old connection to the new one: what was published last, and what is held."""
+
+    def __init__(self, published: list[Data]) -> None:
+        self.published = published  # the last message, and others at its place
+        self.held: list[Data] = []
+        self.is_over = False
+
+    @property
+    def place(self) -> int:
+        """Of what was published last; below all places if there is nothing."""
+        return self.published[0].sequence if self.published else -1
+
+    def has_met(self) -> bool:
+        """Whether the old connection has brought all from before what is held of the new one."""
+        return bool(self.held) and (self.held[0].sequence < self.place or self.held[0] in self.published)
+
+    def publish(self, data: Data) -> bool:
+        """Note that it is published. False: it was before."""
+        if data.sequence > self.place:
+            self.published = [data]
+        elif data.sequence == self.place and data not in self.published:
+            self.published.append(data)
+        else:
+            return False
+        return True

@@ -1,7 +1,7 @@
 """One line to Binance: the streams that share a connection, and the connections that follow one another on it.
 
 The venue ends every connection after 24 hours. Before that a new one is made, and the old one is closed when nothing
-can be missing: see `handover`.
+can be missing, or after a while in which some stream was silent: see `handover`.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from bowstring.core.components import Emit
 from bowstring.core.errors import BadMessage, Disconnected
 from bowstring.core.supervision import cause_of
 from bowstring.market.book_sync import Counts, Diff, Snapshot
-from bowstring.market.events import BadData, MarketEvent, StreamStale
+from bowstring.market.events import BadData, MarketEvent, StreamStale, Trade
 from bowstring.market.instrument import Instrument
 from bowstring.net.recorder import Recorder
 from bowstring.net.websocket import WebSocket, connect
@@ -26,9 +26,11 @@ from bowstring.venues.binance.books import Books
 from bowstring.venues.binance.handover import Handover
 from bowstring.venues.binance.payloads import Frame
 from bowstring.venues.binance.silence import SilenceWatch
+from bowstring.venues.binance.trade_ids import TradeIds
 from bowstring.venues.binance.wire import (
     LIST_SUBSCRIPTIONS,
     Data,
+    Empty,
     Ignored,
     Parser,
     Reply,
@@ -42,8 +44,7 @@ IDLE_AFTER_S = 10.0  # without any message; then the venue is asked for its subs
 ANSWER_TIMEOUT_S = 5.0
 ROTATE_AFTER_S = 23 * 3600.0  # the venue ends a connection after 24 h
 ROTATE_AGAIN_S = 60.0  # when the new connection could not be made
-OVERLAP_S = 30.0  # so long at most two connections are kept
-SETTLE_S = 5.0  # so far at most the old one was ahead
+OVERLAP_S = 30.0  # so long at most two connections are kept: streams that say nothing do not go over before
 MAX_KINDS = 64  # of ignored frames that are counted one by one
 
 Receive = Callable[[Frame], None]
@@ -64,6 +65,8 @@ class Line:
         stale_after_s: Mapping[str, float],
         fetch: Callable[[Instrument], Awaitable[Snapshot]],
         ignored: Counter[str],
+        empty: Counter[str],
+        trade_ids: TradeIds,
         clock: Clock,
         strict: bool,
         recorder: Recorder | None,
@@ -76,6 +79,8 @@ class Line:
         self._stale_after_s = stale_after_s
         self._fetch = fetch
         self._ignored = ignored
+        self._empty = empty
+        self._trade_ids = trade_ids
         self._clock = clock
         self._parser = Parser(streams, is_strict=strict)
         self._recorder = recorder
@@ -100,9 +105,9 @@ class Line:
     async def _run(self, emit: Emit, watch: SilenceWatch, on_up: Callable[[], None], tasks: asyncio.TaskGroup) -> None:
         depths = {name: s.instrument for name, s in self._streams.items() if s.kind in ("depth", "depth@100ms")}
         self._books = Books(depths, fetch=self._fetch, emit=emit, clock=self._clock, tasks=tasks)
-        handover = Handover()
+        handover = Handover(self._streams)
         self._rotate_after_s = ROTATE_AFTER_S
-        publish = _publisher(emit, watch, self._books)
+        publish = _publisher(emit, watch, self._books, self._trade_ids)
         receiver = partial(self._receiver, emit, publish, self._books)
         websocket = await self._connect(receiver(handover))
         on_up()
@@ -127,7 +132,7 @@ class Line:
                 on_message=receive if self._recorder is None else _recorded(self._recorder, connection, receive),
                 name=self.name,
                 idle_after_s=IDLE_AFTER_S,
-                probe=_ask_for_subscriptions,
+                probe=lambda websocket: websocket.send(LIST_SUBSCRIPTIONS),
                 probe_timeout_s=ANSWER_TIMEOUT_S,
             )
         except BaseException:
@@ -164,9 +169,9 @@ class Line:
         publish: Callable[[Data], None],
         handover: Handover,
     ) -> WebSocket:
-        """A new connection, with the old one closed when that has nothing more to bring.
+        """A new connection, with the old one closed when that has nothing more to bring, or after `OVERLAP_S`.
 
-        When there is none, the old one. Raises `Disconnected` when the old one ends before that: something may be
+        When there is none, the old one. Raises `Disconnected` when one of the two ends before that: something may be
         missing.
         """
         caught_up = asyncio.Event()
@@ -177,25 +182,22 @@ class Line:
         except Disconnected as error:
             log.warning("%s: no new connection before the old one ends, %s", self.name, error)
             self._rotate_after_s = ROTATE_AGAIN_S
-            handover.end()
             return old
         try:
-            await _overlap(old, caught_up)
-            await self._close(old)
+            await _overlap(old, new, caught_up)
             for data in handover.old_closed():
                 publish(data)
-            await _settle(new)
+            await self._close(old)  # which hears nothing more
         except BaseException:
             await self._close(new)
             raise
-        handover.end()
         log.info("%s: went over to a new connection", self.name)
         return new
 
     def _receiver(self, emit: Emit, publish: Callable[[Data], None], books: Books, handover: Handover) -> Receive:
         """What takes the frames of the newest connection."""
         number = handover.newest
-        parse, last = self._parser.parse, handover.last
+        parse, last, pending = self._parser.parse, handover.last, handover.pending
 
         def receive(frame: Frame) -> None:
             try:
@@ -206,13 +208,12 @@ class Line:
                 return
             if not isinstance(parsed, Data):
                 self._note(parsed)
-                return
-            if not handover.is_under_way:
+            elif number == handover.newest and parsed.stream not in pending:  # as `news` would have it, at less cost
                 last[parsed.stream] = parsed
                 publish(parsed)
-                return
-            for data in handover.news(parsed, is_new=number == handover.newest):
-                publish(data)
+            else:
+                for data in handover.news(parsed, is_new=number == handover.newest):
+                    publish(data)
 
         return receive
 
@@ -237,9 +238,11 @@ class Line:
             excerpt=text_of(frame[:200]),
         )
 
-    def _note(self, parsed: Reply | ServerShutdown | Ignored) -> None:
+    def _note(self, parsed: Empty | Reply | ServerShutdown | Ignored) -> None:
         """Take note of what is no data."""
-        if isinstance(parsed, Ignored):
+        if isinstance(parsed, Empty):
+            self._empty[parsed.stream] += 1
+        elif isinstance(parsed, Ignored):
             kind = parsed.kind if parsed.kind in self._ignored or len(self._ignored) < MAX_KINDS else "others"
             self._ignored[kind] += 1
             if self._ignored[kind] == 1:
@@ -253,7 +256,7 @@ class Line:
             log.warning("%s: the venue refused a request: %s", self.name, parsed.error)
 
 
-def _publisher(emit: Emit, watch: SilenceWatch, books: Books) -> Callable[[Data], None]:
+def _publisher(emit: Emit, watch: SilenceWatch, books: Books, trade_ids: TradeIds) -> Callable[[Data], None]:
     """What publishes data."""
     heard, time = watch.heard, watch.time
 
@@ -262,8 +265,10 @@ def _publisher(emit: Emit, watch: SilenceWatch, books: Books) -> Callable[[Data]
         heard[data.stream] = time()
         if type(event) is Diff:  # isinstance takes four times as long to say no
             books.take(data.stream, event)
-        else:
-            emit(cast("MarketEvent", event))
+            return
+        if type(event) is Trade:
+            trade_ids.take(data.stream, data.sequence)
+        emit(cast("MarketEvent", event))
 
     return publish
 
@@ -276,25 +281,15 @@ def _recorded(recorder: Recorder, connection: int, receive: Callable[[Frame], No
     return record
 
 
-async def _overlap(old: WebSocket, caught_up: asyncio.Event) -> None:
-    """Wait until the old connection has nothing more to bring. Raises `Disconnected` when it ends before."""
+async def _overlap(old: WebSocket, new: WebSocket, caught_up: asyncio.Event) -> None:
+    """Wait until the old connection has nothing more to bring. Raises `Disconnected` when either ends before."""
     try:
         async with asyncio.TaskGroup() as tasks:
-            ended = tasks.create_task(old.closed())
+            ended = [tasks.create_task(one.closed()) for one in (old, new)]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(OVERLAP_S):
                     await caught_up.wait()
-            ended.cancel()
+            for task in ended:
+                task.cancel()
     except BaseExceptionGroup as errors:
         raise cause_of(errors) from None
-
-
-async def _settle(new: WebSocket) -> None:
-    """Wait until the new connection has brought all that the old one has. Raises `Disconnected` when it ends before."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(SETTLE_S):
-            await new.closed()
-
-
-def _ask_for_subscriptions(websocket: WebSocket) -> None:
-    websocket.send(LIST_SUBSCRIPTIONS)

@@ -12,7 +12,8 @@ class Market(Struct, frozen=True, kw_only=True):
 
     ``urls`` are those of REST and websocket by mode. ``weight_limit`` is what requests may weigh in a minute.
     ``routes`` says by the beginning of a stream's kind under which path of the websocket's URL it is served.
-    ``weights`` are those of a snapshot, each for as many levels at most.
+    ``weights`` are those of a snapshot, each for as many levels at most. ``consecutive`` has the kinds of stream that
+    bring every id, one after the other: a hole in them is a loss.
     """
 
     venue: str
@@ -24,6 +25,7 @@ class Market(Struct, frozen=True, kw_only=True):
     depth: str
     weights: tuple[tuple[int, int], ...]
     routes: Mapping[str, str]
+    consecutive: tuple[str, ...]
     example: str
     is_futures: bool
 
@@ -59,6 +61,11 @@ class Market(Struct, frozen=True, kw_only=True):
 
 # Binance's documents "Market Data Only URLs", "General API Information", "SPOT Testnet" and, for the paths of futures
 # in force since 2026-04-23, "Important WebSocket Change Notice": a stream at the wrong path is silent, with no error.
+#
+# Ids: Spot's statistics count as many trades as there are ids from "firstId" to "lastId"; block trades and allocations
+# have ids of their own. Of futures, "Aggregate Trade Streams" leaves out trades of the insurance fund and of ADL: there
+# are holes between the trades that are aggregated, but none between the aggregates (binance-public-data, issue 378).
+# "trade" of futures is not documented.
 SPOT = Market(
     venue="binance",
     title="spot",
@@ -73,6 +80,7 @@ SPOT = Market(
     depth="/api/v3/depth",
     weights=((100, 5), (500, 25), (1000, 50), (5000, 250)),
     routes={},
+    consecutive=("trade", "aggTrade"),
     example="BTC/USDT",
     is_futures=False,
 )
@@ -90,6 +98,7 @@ FUTURES = Market(
     depth="/fapi/v1/depth",
     weights=((50, 2), (100, 5), (500, 10), (1000, 20)),
     routes={"depth": "/public", "bookTicker": "/public", "": "/market"},
+    consecutive=("aggTrade",),
     example="BTC/USDT:USDT",
     is_futures=True,
 )

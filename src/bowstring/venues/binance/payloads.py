@@ -40,8 +40,13 @@ Told = tuple[MarketEvent | Diff, int]
 It grows with every message where the venue numbers them; else it is the time of the message in ms.
 """
 
-Read = Callable[[Frame], Told]
-"""Raises `BadMessage`, and what msgspec raises on bytes that do not fit."""
+Read = Callable[[Frame], Told | None]
+"""What a payload tells; None if it says that there is nothing to tell.
+
+Of a side without orders Binance tells price and quantity 0, and of a day without a trade nothing but 0, as its REST
+tickers show; it does not document that. These are no prices, so there is no `Quote` and there are no `DailyStats`.
+Raises `BadMessage`, and what msgspec raises on bytes that do not fit.
+"""
 
 
 class DecoderOf(Protocol):
@@ -81,7 +86,7 @@ def _quotes(instrument: Instrument, decoder_of: DecoderOf) -> Read:
     decode = decoder_of(_BookTicker, others="e E ps st")
     venue, symbol, venue_symbol = instrument.venue, instrument.symbol, instrument.venue_symbol
 
-    def read(payload: Frame) -> Told:  # checked in place, as `number` takes as long for a quote as decoding
+    def read(payload: Frame) -> Told | None:  # checked in place, as `number` takes as long for a quote as decoding
         ticker = decode(payload)
         bid, bid_quantity, ask, ask_quantity = ticker.bid, ticker.bid_quantity, ticker.ask, ticker.ask_quantity
         try:
@@ -95,7 +100,8 @@ def _quotes(instrument: Instrument, decoder_of: DecoderOf) -> Read:
         except ArithmeticError:  # as in `number`
             sane = False
         if not sane:
-            raise _bad_quote(ticker, venue_symbol)
+            _check_is_one_sided(ticker, venue_symbol)
+            return None
         quote = Quote(
             venue=venue,
             symbol=symbol,
@@ -110,16 +116,19 @@ def _quotes(instrument: Instrument, decoder_of: DecoderOf) -> Read:
     return read
 
 
-def _bad_quote(ticker: _BookTicker, venue_symbol: str) -> BadMessage:
-    """What is wrong with it, found out by looking at one thing after the other."""
-    try:
-        _check_symbol(ticker.symbol, venue_symbol)
-        number(ticker.bid_quantity, "bid quantity")
-        number(ticker.ask_quantity, "ask quantity")
-        bid, ask = _positive(ticker.bid, "bid"), _positive(ticker.ask, "ask")
-    except BadMessage as error:
-        return error
-    return BadMessage(f"bid {bid:f} is not below ask {ask:f}")
+def _check_is_one_sided(ticker: _BookTicker, venue_symbol: str) -> None:
+    """Raise `BadMessage`, by looking at one thing after the other, unless all is right but that a side is empty."""
+    _check_symbol(ticker.symbol, venue_symbol)
+    has_bid = _has_level(ticker.bid, ticker.bid_quantity, "bid")
+    has_ask = _has_level(ticker.ask, ticker.ask_quantity, "ask")
+    if has_bid and has_ask:
+        raise BadMessage(f"bid {ticker.bid:f} is not below ask {ticker.ask:f}")
+
+
+def _has_level(price: Decimal, quantity: Decimal, side: str) -> bool:
+    if not number(quantity, f"{side} quantity") and not number(price, side):
+        return False
+    return bool(_positive(price, side))
 
 
 # --- trades ----------------------------------------------------------------------------------------------------------
@@ -191,7 +200,7 @@ class _SpotDepth(Struct, gc=False):
     asks: Levels
 
 
-def _diffs(instrument: Instrument, decoder_of: DecoderOf) -> Read:
+def _diffs(instrument: Instrument, decoder_of: DecoderOf) -> Callable[[Frame], Told]:
     decode = decoder_of(_Diff, others="e ps st")
     venue_symbol = instrument.venue_symbol
 
@@ -324,9 +333,11 @@ def _candles(instrument: Instrument, decoder_of: DecoderOf, *, interval: str) ->
 def _daily_stats(instrument: Instrument, decoder_of: DecoderOf) -> Read:
     decode = decoder_of(_MiniTicker, others="e ps st")
 
-    def read(payload: Frame) -> Told:
+    def read(payload: Frame) -> Told | None:
         told = decode(payload)
         _check_symbol(told.symbol, instrument.venue_symbol)
+        if not any((told.open, told.high, told.low, told.close, told.volume, told.quote_volume)):
+            return None
         _check_range(told)
         event = DailyStats(
             venue=instrument.venue,
@@ -359,9 +370,9 @@ class _MarkPrice(Struct, gc=False):
     symbol: str = field(name="s")
     time_ms: Milliseconds = field(name="E")
     price: Decimal = field(name="p")
-    index_price: Decimal = field(name="i")
     funding_rate: str = field(name="r")  # "" of a contract that is delivered
     next_funding_ms: Milliseconds = field(name="T")
+    index_price: Decimal | None = field(name="i", default=None)  # missing or 0 where there is no index
 
 
 class _ForceOrder(Struct, gc=False):
@@ -386,11 +397,12 @@ def _mark_prices(instrument: Instrument, decoder_of: DecoderOf) -> Read:
         rate = convert(told.funding_rate, Decimal) if told.funding_rate else None
         if rate is not None:
             number(rate.copy_abs(), "funding rate")
+        index = told.index_price
         event = MarkPrice(
             venue=instrument.venue,
             symbol=instrument.symbol,
             price=_positive(told.price, "mark price"),
-            index_price=_positive(told.index_price, "index price"),
+            index_price=number(index, "index price") if index else None,
             funding_rate=rate,
             next_funding_ns=told.next_funding_ms * _MS,
             time_ns=told.time_ms * _MS,

@@ -19,6 +19,7 @@ from bowstring.venues.binance.line import Line
 from bowstring.venues.binance.listing import Listing
 from bowstring.venues.binance.markets import Market
 from bowstring.venues.binance.snapshots import Snapshots
+from bowstring.venues.binance.trade_ids import TradeCounts, TradeIds
 from bowstring.venues.binance.wire import Stream
 
 MAX_STREAMS = 1024  # the venue's limit for one connection
@@ -32,7 +33,8 @@ class BinanceStream(Collector):
 
     ``subscriptions`` gives unified symbols by kind of stream (`payloads.KINDS`); ``stale_after_s`` says for which
     kinds, and after how many seconds without data, a stream's silence is told by `StreamStale`. ``ignored`` counts by
-    kind the frames that were not subscribed or are not known. ``snapshots`` fetches those of books.
+    kind the frames that were not subscribed or are not known, ``empty`` by stream those that said that there is nothing
+    to tell: a quote without a bid or without an ask, a day without a trade. ``snapshots`` fetches those of books.
 
     With one connection, its run ends by raising when that does. With several, each is supervised by itself, and told
     of by its own name: when one breaks, the others go on.
@@ -53,6 +55,7 @@ class BinanceStream(Collector):
         recorder: Recorder | None = None,
     ) -> None:
         self.ignored = Counter[str]()
+        self.empty = Counter[str]()
         self._venue = venue
         self._market = market
         self._url = ws_url.rstrip("/")
@@ -69,6 +72,7 @@ class BinanceStream(Collector):
         if recorder is not None:
             recorder.on_new_file(self._new_file.set)
         self._lines: list[Line] = []
+        self._trade_ids: TradeIds | None = None
         self.name = _name(venue, self._subscriptions)
         self.symbols = frozenset(chain.from_iterable(self._subscriptions.values()))
         for symbols in self._subscriptions.values():
@@ -82,7 +86,8 @@ class BinanceStream(Collector):
             for kind, symbols in self._subscriptions.items()
             for instrument in await self._listing.instruments(symbols)
         ]
-        self._lines = [self._line(url, group) for url, group in self._groups(streams)]
+        self._trade_ids = self._trade_ids or self._watch_trades(streams)
+        self._lines = [self._line(url, group, self._trade_ids) for url, group in self._groups(streams)]
         books = [stream.instrument for stream in streams if stream.kind == "depth@100ms"]
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -113,6 +118,14 @@ class BinanceStream(Collector):
         """What has happened to each book since the last start, by symbol: gaps, stale snapshots and the like."""
         return {symbol: counts for line in self._lines for symbol, counts in line.book_counts().items()}
 
+    def trade_counts(self) -> dict[str, TradeCounts]:
+        """How many trades never came, by symbol, over all starts: the ids of those that came have holes.
+
+        Each is a loss, of Spot's trades and aggregates as of futures' aggregates. The trades of futures that Binance
+        does not send, those of the insurance fund and of ADL, are in no aggregate and leave no hole.
+        """
+        return {} if self._trade_ids is None else dict(self._trade_ids.counts)
+
     @property
     def repeated(self) -> int:
         """How many messages two connections have brought, while one took over from the other."""
@@ -130,7 +143,11 @@ class BinanceStream(Collector):
 
         await keep_running(run, clock=self.clock, down=down, fatal=(ConfigError,))
 
-    def _line(self, url: str, streams: Sequence[Stream]) -> Line:
+    def _watch_trades(self, streams: Sequence[Stream]) -> TradeIds:
+        symbols = {one.name: one.instrument.symbol for one in streams if one.kind in self._market.consecutive}
+        return TradeIds(self.name, symbols=symbols, clock=self.clock)
+
+    def _line(self, url: str, streams: Sequence[Stream], trade_ids: TradeIds) -> Line:
         return Line(
             self.name,
             venue=self._venue,
@@ -139,6 +156,8 @@ class BinanceStream(Collector):
             stale_after_s=self._stale_after_s,
             fetch=self._snapshots.fetch,
             ignored=self.ignored,
+            empty=self.empty,
+            trade_ids=trade_ids,
             clock=self.clock,
             strict=self._strict,
             recorder=self._recorder,

@@ -11,12 +11,12 @@ from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError
 from bowstring.market.decimals import checked_decimal
 from bowstring.market.instrument import Instrument
-from bowstring.net.budget import WeightBudget
 from bowstring.net.http import HttpClient
 from bowstring.net.recorder import Recorder
 from bowstring.trading.executor import Policy
 from bowstring.trading.paper.executor import PaperExecutor
 from bowstring.trading.paper.gateway import PaperGateway
+from bowstring.venues.binance.budgets import budget_of
 from bowstring.venues.binance.listing import Listing
 from bowstring.venues.binance.markets import FUTURES, SPOT, Market
 from bowstring.venues.binance.payloads import INTERVALS
@@ -25,7 +25,6 @@ from bowstring.venues.binance.stream import MAX_STREAMS, BinanceStream
 
 Mode = Literal["paper", "local", "testnet", "live"]
 
-CANCEL_RESERVE = 600  # of the weight of a minute; a cancel weighs 1
 WORDS = {
     "bookTicker": "quotes",
     "trade": "trades",
@@ -69,8 +68,7 @@ class _Venue:
         self._open_client: Callable[[], HttpClient] | None = None
         if instruments is None or rest_url:
             url = _checked_url("rest_url", rest_url or default_rest_url, schemes=("http", "https"))
-            limit = weight_limit or self._market.weight_limit
-            budget = WeightBudget(limit, reserve=CANCEL_RESERVE, header="X-MBX-USED-WEIGHT-1M")
+            budget = budget_of(self._market, url, limit=weight_limit)
             self._open_client = partial(BinanceClient, url, budget=budget, recorder=recorder)
         self._listing = Listing(
             self.name,
@@ -178,7 +176,8 @@ class Binance(_Venue):
     several accounts apart: with ``"hedge"`` the venue of all messages is ``binance:hedge``. ``instruments``, when
     given, are not fetched. ``strict`` has frames with undocumented fields reported as `BadData`: for tests. A
     ``recorder`` keeps what is received. ``weight_limit`` is what requests may weigh in a minute, if that is not what
-    Binance grants everybody.
+    Binance grants everybody. It grants that to an IP address, so the venue objects of a process share it where they
+    ask the same host, and have to agree on it.
     """
 
     _market = SPOT

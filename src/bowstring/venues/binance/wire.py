@@ -43,6 +43,12 @@ class Data(Struct, frozen=True):
     sequence: int
 
 
+class Empty(Struct, frozen=True):
+    """A frame of a subscribed stream that says that there is nothing to tell (see `payloads.Read`)."""
+
+    stream: str
+
+
 class Reply(Struct, frozen=True):
     """An answer to a request; ``error`` is ``""`` if it was granted."""
 
@@ -59,7 +65,7 @@ class Ignored(Struct, frozen=True):
     kind: str
 
 
-Parsed = Data | Reply | ServerShutdown | Ignored
+Parsed = Data | Empty | Reply | ServerShutdown | Ignored
 
 
 # --- frames ----------------------------------------------------------------------------------------------------------
@@ -116,8 +122,8 @@ class Parser:
             read = self._readers.get(envelope.stream)
             if read is None:
                 return self._parse_other(envelope.stream, frame)
-            event, sequence = read(envelope.data)
-            return Data(envelope.stream, event, sequence)
+            told = read(envelope.data)
+            return Empty(envelope.stream) if told is None else Data(envelope.stream, told[0], told[1])
         except MALFORMED as error:
             raise BadMessage(f"malformed: {error}") from None
 
