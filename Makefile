@@ -42,9 +42,11 @@ imports: $(VENV)/.dev
 COMPLETE := src/bowstring/core/*,src/bowstring/trading/orders.py
 
 cover: export HYPOTHESIS_PROFILE ?= ci
+# Not by pytest-cov, which begins when the plugin of bowstring, and all that it imports, is loaded already.
 cover: $(VENV)/.dev ## the tests, with branch coverage
 	@mkdir -p build/coverage
-	@$(RUN) pytest --cov --cov-report= $(ARGS)
+	@$(RUN) coverage run -m pytest $(ARGS)
+	@$(RUN) coverage combine --quiet
 	$(RUN) coverage report
 	$(RUN) coverage report --include='$(COMPLETE)' --fail-under=100
 

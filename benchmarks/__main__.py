@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import accounting, decode, dispatch, tick_to_trade
+from benchmarks import accounting, decode, dispatch, exchange_orders, market_streams, matching, tick_to_trade
 from benchmarks.figures import Table, environment
 
 
@@ -70,11 +70,26 @@ def _tick_to_trade(arguments: argparse.Namespace) -> Iterator[Table]:
     return tick_to_trade.run(runs=arguments.runs, seconds=arguments.seconds, clients=arguments.clients)
 
 
+def _market_streams(arguments: argparse.Namespace) -> Iterator[Table]:
+    return market_streams.run(runs=arguments.runs, seconds=arguments.seconds)
+
+
+def _matching(arguments: argparse.Namespace) -> Iterator[Table]:
+    return matching.run(runs=arguments.runs, seconds=arguments.seconds)
+
+
+def _exchange_orders(arguments: argparse.Namespace) -> Iterator[Table]:
+    return exchange_orders.run(runs=arguments.runs, seconds=arguments.seconds)
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Table]]] = {
     "dispatch": _dispatch,
     "accounting": _accounting,
     "decode": _decode,
     "tick-to-trade": _tick_to_trade,
+    "market-streams": _market_streams,
+    "matching": _matching,
+    "exchange-orders": _exchange_orders,
 }
 
 if __name__ == "__main__":

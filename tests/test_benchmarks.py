@@ -48,6 +48,14 @@ def test_accounting_and_decoding_are_measured(tmp_path: Path) -> None:
     assert all(figure > 0 for table in tables(tmp_path / "report.json") for figure in figures(table))
 
 
+def test_market_data_is_measured(tmp_path: Path) -> None:
+    run("benchmarks", "market-streams", "--runs", "1", "--seconds", "0.5", "--json", f"{tmp_path}/report.json")
+
+    rates, ages = tables(tmp_path / "report.json")
+    assert sorted(rates["runs"]) == ["frames", "orders"]
+    assert ages["runs"]["participants"][0]["p50 us"] > 0
+
+
 def figures(table: dict[str, Any]) -> list[float]:
     return [sample["ns" if "ns" in sample else "with"] for runs in table["runs"].values() for sample in runs]
 
@@ -57,6 +65,24 @@ def test_every_quote_is_answered_with_an_order_at_its_bid(tmp_path: Path) -> Non
     run("benchmarks", "tick-to-trade", "--runs", "1", "--seconds", "0.1", "--json", f"{tmp_path}/report.json", *clients)
 
     assert list(tables(tmp_path / "report.json")[0]["runs"]) == ["bare", "bowstring", "spinning", "orders"]
+
+
+def test_the_local_exchange_is_measured_beside_less_than_it(tmp_path: Path) -> None:
+    arguments = ("--runs", "1", "--seconds", "0.1", "--json", f"{tmp_path}/report.json")
+    run("benchmarks", "matching", "exchange-orders", *arguments)
+
+    assert [sorted(table["runs"]) for table in tables(tmp_path / "report.json")] == [
+        ["bare", "exchange", "ledger"],
+        ["answers", "orders"],
+        ["answers", "orders"],
+    ]
+
+
+def test_time_on_a_fast_clock_leaves_no_money_out_and_its_ledger_replays_to_the_same() -> None:
+    out = run("benchmarks.week", "--days", "0.1", "--speed", "0.1")
+
+    assert "money: exact each hour" in out
+    assert "ledger: 0 findings; balances equal" in out
 
 
 def test_the_soak_finds_its_accounts_exact() -> None:

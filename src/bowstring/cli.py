@@ -37,12 +37,12 @@ def _refuse_idle_options(*, generated: bool) -> None:
         raise click.UsageError("--loop never comes to the end at which to exit: leave out --loop or --exit-at-end")
 
 
-def _symbols(given: str) -> list[str]:
+def _symbols(given: str, *, option: str) -> list[str]:
     """The symbols as Binance calls them: BTC/USDT is BTCUSDT."""
     symbols = [symbol.strip().replace("/", "") for symbol in given.split(",")]
     found = [symbol for symbol in symbols if symbol]
     if not found:
-        raise click.UsageError(f"--generate {given!r} names no symbol: give some, as in BTCUSDT,ETHUSDT")
+        raise click.UsageError(f"{option} {given!r} names no symbol: give some, as in BTCUSDT,ETHUSDT")
     return found
 
 
@@ -95,10 +95,68 @@ def play(
     from bowstring.local_exchange.recording import open_recording
 
     recording = (
-        open_recording(file) if file else live(_symbols(str(generate)), seed=seed, rate_hz=rate, futures=futures)
+        open_recording(file)
+        if file
+        else live(_symbols(str(generate), option="--generate"), seed=seed, rate_hz=rate, futures=futures)
     )
     server = PlayServer(recording, speed=speed, loop=loop, host=host, port=port)
     _run(serve(server, ready=click.echo, exit_at_end=exit_at_end))
+
+
+@cli.command()
+@click.option("--symbols", default="BTCUSDT,ETHUSDT", show_default=True, help="What can be traded.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=9090, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--seed", default=1, show_default=True, help="Of the participants.")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Times the usual number of events; 0: nobody trades but clients.",
+)
+@click.option("--ledger", type=click.Path(path_type=Path), help="A new file for the ledger; without it, none is kept.")
+@click.option("--accounts", type=click.Path(path_type=Path), help="A JSON file with more accounts.")
+@click.option("--legacy", is_flag=True, help="Serve listen keys too, which Binance has retired.")
+@click.option("--unlimited", is_flag=True, help="Count requests and orders, but limit none.")
+@click.option("--json", "as_json", is_flag=True, help="Print addresses and accounts as one line of JSON.")
+def exchange(
+    *,
+    symbols: str,
+    host: str,
+    port: int,
+    seed: int,
+    speed: float,
+    ledger: Path | None,
+    accounts: Path | None,
+    legacy: bool,
+    unlimited: bool,
+    as_json: bool,
+) -> None:
+    """Run an exchange that clients of Binance Spot can trade on, with participants who make a market.
+
+    When it is ready, it prints its addresses and two funded accounts with their keys, which are made anew each time.
+    Their private keys are in files that are gone when it has stopped. SIGINT and SIGTERM stop it.
+    """
+    try:
+        from bowstring.local_exchange.command import run
+    except ModuleNotFoundError as missing:
+        raise MissingExtra(missing, user="exchange", extra="exchange") from None
+    _run(
+        run(
+            click.echo,
+            symbols=_symbols(symbols, option="--symbols"),
+            host=host,
+            port=port,
+            seed=seed,
+            speed=speed,
+            ledger=ledger,
+            accounts=accounts,
+            legacy=legacy,
+            unlimited=unlimited,
+            as_json=as_json,
+        )
+    )
 
 
 @cli.command()

@@ -5,8 +5,9 @@ from decimal import Decimal
 from msgspec.json import encode
 from msgspec.structs import asdict, replace
 
-from bowstring.local_exchange.exchange_info import exchange_info
+from bowstring.local_exchange.exchange_info import exchange_info, trading_rules
 from bowstring.local_exchange.feed import MARKETS
+from bowstring.local_exchange.matching.rules import Rules
 from bowstring.venues.binance.exchange_info import parse_exchange_info
 from tests.local_exchange.traffic import json, objects
 
@@ -108,6 +109,55 @@ def test_a_spot_symbol_has_binances_fields() -> None:
             "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"],
         }
     ]
+
+
+def test_a_traded_symbol_tells_the_rules_that_are_checked_and_nothing_that_is_lacking() -> None:
+    rules = Rules.of(BTCUSDT)
+    symbol = json(encode(trading_rules(rules)))
+    filters = {str(one.pop("filterType")): one for one in objects(symbol.pop("filters"))}
+
+    assert symbol["orderTypes"] == ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]
+    allowed = {name for name, value in symbol.items() if value is True}
+    assert allowed == {"quoteOrderQtyMarketAllowed", "cancelReplaceAllowed", "isSpotTradingAllowed"}
+    assert next(iter(filters)) == "PRICE_FILTER"
+    assert filters == {
+        "PRICE_FILTER": {"minPrice": "0.01000000", "maxPrice": "1000000.00000000", "tickSize": "0.01000000"},
+        "LOT_SIZE": {"minQty": "0.00001000", "maxQty": "1000000.00000000", "stepSize": "0.00001000"},
+        "MARKET_LOT_SIZE": {"minQty": "0.00000000", "maxQty": "1000000.00000000", "stepSize": "0.00000000"},
+        "PERCENT_PRICE_BY_SIDE": {
+            "bidMultiplierUp": "5.00000000",
+            "bidMultiplierDown": "0.20000000",
+            "askMultiplierUp": "5.00000000",
+            "askMultiplierDown": "0.20000000",
+            "avgPriceMins": 5,
+        },
+        "NOTIONAL": {
+            "minNotional": "5.00000000",
+            "applyMinToMarket": True,
+            "maxNotional": "9000000000.00000000",
+            "applyMaxToMarket": False,
+            "avgPriceMins": 5,
+        },
+        "MAX_NUM_ORDERS": {"maxNumOrders": 200},
+        "MAX_NUM_ALGO_ORDERS": {"maxNumAlgoOrders": 5},
+    }
+
+
+def test_a_traded_symbol_has_the_fields_that_binance_s_have() -> None:
+    (binances,) = objects(json(encode(exchange_info([BTCUSDT], time_ms=1)))["symbols"])
+
+    assert trading_rules(Rules.of(BTCUSDT)).keys() == binances.keys()
+
+
+def test_the_adapter_reads_the_rules_that_are_checked() -> None:
+    info = {"symbols": [trading_rules(Rules.of(BTCUSDT))], "rateLimits": [], "serverTime": 1}
+    read = parse_exchange_info(encode(info), venue="binance").instruments["BTC/USDT"]
+
+    assert (read.tick_size, read.lot_size, read.min_notional) == (
+        BTCUSDT.tick_size,
+        BTCUSDT.lot_size,
+        BTCUSDT.min_notional,
+    )
 
 
 def test_a_futures_symbol_is_a_perpetual_contract() -> None:

@@ -22,7 +22,7 @@ from picows import WSMsgType as PicowsType
 from yarl import URL
 
 from bowstring.core.errors import ConfigError
-from bowstring.local_exchange import connection, playback
+from bowstring.local_exchange import heartbeat, playback
 from bowstring.local_exchange.feed import MARKETS
 from bowstring.local_exchange.play import PlayServer
 from bowstring.local_exchange.recording import RecordedFrame, Recording, open_recording
@@ -240,8 +240,8 @@ async def test_at_pace_a_client_that_is_far_behind_is_closed(monkeypatch: pytest
 
 
 async def test_a_client_that_answers_pings_stays_until_it_no_longer_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PING_S", 0.25)
-    monkeypatch.setattr(connection, "PONG_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(heartbeat, "PING_S", 0.25)
+    monkeypatch.setattr(heartbeat, "PONG_TIMEOUT_S", 0.2)
     async with playing(recording(FRAMES)) as (_, client), client.connect("/ws", autoping=False) as socket:
         for _ in range(2):
             ping = await socket.receive()
@@ -253,8 +253,8 @@ async def test_a_client_that_answers_pings_stays_until_it_no_longer_does(monkeyp
 
 
 async def test_an_unsolicited_pong_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PING_S", 0.25)
-    monkeypatch.setattr(connection, "PONG_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(heartbeat, "PING_S", 0.25)
+    monkeypatch.setattr(heartbeat, "PONG_TIMEOUT_S", 0.3)
     async with playing(recording(FRAMES)) as (_, client), client.connect("/ws", autoping=False) as socket:
         while (message := await socket.receive()).type is WSMsgType.PING:
             await socket.pong(b"unsolicited")

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
+from bowstring.local_exchange.matching.candles import MEAN_MINUTES
+from bowstring.local_exchange.matching.rules import Rules, number
 from bowstring.market.instrument import Instrument
 
 _NO_MAXIMUM = Decimal(9_000_000_000)
@@ -10,6 +12,7 @@ _NO_MAXIMUM = Decimal(9_000_000_000)
 SPOT_ORDER_TYPES = [
     "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
 ]  # fmt: skip
+TRADED_ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]
 FUTURES_ORDER_TYPES = [
     "LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET",
 ]  # fmt: skip
@@ -33,6 +36,63 @@ def exchange_info(instruments: Iterable[Instrument], *, time_ms: int, futures: b
         "exchangeFilters": [],
         "symbols": [describe(instrument) for instrument in instruments],
     }
+
+
+def trading_rules(rules: Rules) -> dict[str, object]:
+    """What exchangeInfo says of a symbol that can be traded: what `Rules` are checked, and nothing that is lacking."""
+    commissions = ("baseCommissionPrecision", "quoteCommissionPrecision")
+    lacking = ("iceberg", "oco", "oto", "opo", "amend", "pegInstructions", "isMarginTrading")
+    return {
+        "symbol": rules.symbol,
+        "status": "TRADING",
+        "baseAsset": rules.base,
+        "quoteAsset": rules.quote,
+        **dict.fromkeys(("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision", *commissions), 8),
+        "orderTypes": TRADED_ORDER_TYPES,
+        **{f"{feature}Allowed": False for feature in lacking},
+        "allowTrailingStop": False,
+        **{f"{feature}Allowed": True for feature in ("quoteOrderQtyMarket", "cancelReplace", "isSpotTrading")},
+        "filters": _filters(rules),
+        "permissions": [],
+        "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+        "allowedSelfTradePreventionModes": [*SELF_TRADE_PREVENTION_MODES, "TRANSFER"],
+    }
+
+
+def _filters(rules: Rules) -> list[dict[str, object]]:
+    """PRICE_FILTER first: clients read its tick size by position."""
+    prices = {
+        "minPrice": number(rules.min_price),
+        "maxPrice": number(rules.max_price),
+        "tickSize": number(rules.tick),
+    }
+    quantities = {
+        "minQty": number(rules.min_quantity),
+        "maxQty": number(rules.max_quantity),
+        "stepSize": number(rules.lot),
+    }
+    notionals = {
+        "minNotional": number(rules.min_notional),
+        "applyMinToMarket": True,
+        "maxNotional": number(rules.max_notional),
+        "applyMaxToMarket": False,
+        "avgPriceMins": MEAN_MINUTES,
+    }
+    multipliers = {
+        f"{side}Multiplier{way}": number(times)
+        for side in ("bid", "ask")
+        for way, times in (("Up", rules.price_up), ("Down", rules.price_down))
+    }
+    return [
+        {"filterType": "PRICE_FILTER", **prices},
+        {"filterType": "LOT_SIZE", **quantities},
+        {"filterType": "MARKET_LOT_SIZE", **quantities, "minQty": number(0), "stepSize": number(0)},
+        {"filterType": "PERCENT_PRICE_BY_SIDE", **multipliers, "avgPriceMins": MEAN_MINUTES},
+        {"filterType": "NOTIONAL", **notionals},
+        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": rules.max_orders},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": rules.max_stop_orders},
+    ]
 
 
 def _pair(instrument: Instrument) -> dict[str, object]:

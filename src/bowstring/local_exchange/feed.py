@@ -60,7 +60,7 @@ MARKETS = {
         _market("SOL", "USDT", price="150", tick="0.01", lot="0.001", display="60", least="5"),
         _market("XRP", "USDT", price="0.52", tick="0.0001", lot="1", display="21000", least="5"),
         _market("DOGE", "USDT", price="0.12", tick="0.00001", lot="1", display="54000", least="1"),
-        _market("ETH", "BTC", price="0.0523", tick="0.00001", lot="0.0001", display="11", least="0.0001"),
+        _market("ETH", "BTC", price="0.0523", tick="0.00001", lot="0.001", display="11", least="0.0001"),
     )
 }
 

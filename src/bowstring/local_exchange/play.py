@@ -16,12 +16,12 @@ from typing import Self
 from aiohttp import WSCloseCode, web
 
 from bowstring.core.errors import ConfigError
-from bowstring.local_exchange.connection import Connection
+from bowstring.local_exchange.delivery import Delivery
 from bowstring.local_exchange.instruments import derive_instruments
 from bowstring.local_exchange.playback import FullSpeed, Paced, Playback
 from bowstring.local_exchange.recording import Recording
 from bowstring.local_exchange.rest import Rest
-from bowstring.local_exchange.subscriptions import Subscriptions
+from bowstring.local_exchange.sockets import Sockets
 
 _SHUTDOWN_S = 1.0
 
@@ -46,12 +46,13 @@ class PlayServer:
         self.symbols = [instrument.symbol for instrument in instruments]
         self._rest = Rest(recording.replies, instruments=instruments, futures=recording.futures)
         self._recording, self._speed, self._loop = recording, speed, loop
-        self._connections: set[Connection] = set()
         self._minute, self._used_weight = 0, 0
         self.host, self.port = host, port
 
     async def __aenter__(self) -> Self:
         self._playback = self._new_playback()
+        self._delivery = Delivery(self._playback)
+        self._sockets = Sockets(self._delivery, life_s=math.inf)
         self._runner = web.AppRunner(self._routes(), access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         try:
@@ -72,20 +73,16 @@ class PlayServer:
 
     async def disconnect(self, *, code: int) -> None:
         """Close every websocket with this code."""
-        await asyncio.gather(*(connection.close(code=code) for connection in self._connections))
+        await self._sockets.disconnect(code=code)
 
     async def played(self) -> None:
         """Wait until the recording has been played to its end, and those who are connected then have been sent it."""
         await asyncio.shield(self._clock)
-        if deliveries := [connection.delivery for connection in self._connections if connection.delivery]:
-            await asyncio.wait(deliveries)
+        await self._delivery.finish()
 
     def _routes(self) -> web.Application:
         app = web.Application()
-        for root in ("", "/public", "/market") if self._recording.futures else ("",):
-            app.router.add_get(f"{root}/ws", self._raw)
-            app.router.add_get(f"{root}/ws/{{streams:.*}}", self._raw)
-            app.router.add_get(f"{root}/stream", self._combined)
+        self._sockets.add_routes(app, roots=("", "/public", "/market") if self._recording.futures else ("",))
         app.router.add_get("/{path:.*}", self._answer)
         return app
 
@@ -93,25 +90,6 @@ class PlayServer:
         if math.isinf(self._speed):
             return FullSpeed(self._recording, loop=self._loop)
         return Paced(self._recording, speed=self._speed, loop=self._loop)
-
-    async def _raw(self, request: web.Request) -> web.WebSocketResponse:
-        streams = request.match_info.get("streams", "").split("/")
-        return await self._connect(request, Subscriptions(streams, combined=False))
-
-    async def _combined(self, request: web.Request) -> web.WebSocketResponse:
-        streams = request.query.get("streams", "").split("/")
-        return await self._connect(request, Subscriptions(streams, combined=True))
-
-    async def _connect(self, request: web.Request, subscriptions: Subscriptions) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(autoping=False, compress=False)
-        await socket.prepare(request)
-        connection = Connection(socket, subscriptions, playback=self._playback)
-        self._connections.add(connection)
-        try:
-            await connection.run()
-        finally:
-            self._connections.discard(connection)
-        return socket
 
     async def _answer(self, request: web.Request) -> web.Response:
         answer = self._rest.answer(request.path, request.query, now_ns=self._playback.now_ns())

@@ -5,7 +5,7 @@ The rules are Binance's (web-socket-streams.md, "Live Subscribing/Unsubscribing 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import DecodeError, ValidationError, convert
 from msgspec.json import decode, encode
@@ -26,11 +26,15 @@ class _Refusal(Exception):
 class Subscriptions:
     """The streams of one connection, and whether frames go out combined or raw.
 
-    ``streams`` are those named in the address; what is no stream name there is ignored, as in ``/ws/0``.
+    ``streams`` are those named in the address; what is no stream name there is ignored, as in ``/ws/0``. A listen key,
+    which ``is_listen_key`` knows, is as good as one.
     """
 
-    def __init__(self, streams: Iterable[str] = (), *, combined: bool) -> None:
-        self.streams = {stream: None for stream in streams if _STREAM.fullmatch(stream)}
+    def __init__(
+        self, streams: Iterable[str] = (), *, combined: bool, is_listen_key: Callable[[str], bool] | None = None
+    ) -> None:
+        self._is_listen_key = is_listen_key
+        self.streams = {stream: None for stream in streams if self._is_stream(stream)}
         self.combined = combined
 
     def answer(self, text: str) -> bytes:
@@ -48,9 +52,9 @@ class Subscriptions:
             raise _Refusal(2, f"Invalid request: missing field `method` at line 1 column {len(text)}")
         match request["method"]:
             case "SUBSCRIBE":
-                self._subscribe(_streams(request))
+                self._subscribe(self._named(request))
             case "UNSUBSCRIBE":
-                self._unsubscribe(_streams(request))
+                self._unsubscribe(self._named(request))
             case "SET_PROPERTY":
                 self._set(_property(request, parameters=2))
             case "GET_PROPERTY":
@@ -63,6 +67,18 @@ class Subscriptions:
                 where = f"at line 1 column {len(text)}"
                 raise _Refusal(2, f"Invalid request: unknown variant `{unknown}`, expected one of {expected} {where}")
         return None
+
+    def _is_stream(self, name: str) -> bool:
+        if _STREAM.fullmatch(name):
+            return True
+        return self._is_listen_key is not None and self._is_listen_key(name)
+
+    def _named(self, request: dict[str, object]) -> list[str]:
+        names = _parameters(request)
+        streams = [name for name in names if isinstance(name, str) and self._is_stream(name)]
+        if not streams or len(streams) < len(names):
+            raise _Refusal(2, "Invalid request: invalid stream")
+        return streams
 
     def _subscribe(self, streams: list[str]) -> None:
         wanted = self.streams | dict.fromkeys(streams)
@@ -101,14 +117,6 @@ def _id(request: dict[str, object]) -> object:
             return text
         case _:
             raise _Refusal(2, "Invalid request: request ID must be an unsigned integer")
-
-
-def _streams(request: dict[str, object]) -> list[str]:
-    names = _parameters(request)
-    streams = [name for name in names if isinstance(name, str) and _STREAM.fullmatch(name)]
-    if not streams or len(streams) < len(names):
-        raise _Refusal(2, "Invalid request: invalid stream")
-    return streams
 
 
 def _property(request: dict[str, object], *, parameters: int) -> list[object]:

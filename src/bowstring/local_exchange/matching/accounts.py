@@ -22,7 +22,8 @@ class Balance(Struct, eq=False):
 class Account:
     """One customer. ``maker_fee`` and ``taker_fee`` are shares of what is received, in units of 1e-8.
 
-    A ``is_participant`` is part of the exchange's own flow: it has no history, and no limit of open orders.
+    ``deposits`` is what it began with. A ``is_participant`` is part of the exchange's own flow: it has no history, and
+    no limit of open orders.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Account:
         self.name, self.uid = name, uid
         self.maker_fee, self.taker_fee = maker_fee, taker_fee
         self.is_participant = is_participant
+        self.deposits = dict(balances)
         self.balances = {asset: Balance(amount) for asset, amount in balances.items()}
         self.touched: dict[str, None] = {}
         self.open: dict[int, Order] = {}

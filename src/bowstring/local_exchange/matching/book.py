@@ -55,15 +55,20 @@ class BookSide:
 
     def reduce(self, order: Order, quantity: int) -> None:
         """Take ``quantity`` of a resting order away, and the order too if nothing is left of it."""
-        level = self.levels[order.price]
-        level.quantity -= quantity
+        self.levels[order.price].quantity -= quantity
         order.left -= quantity
         if not order.left:
-            order.rests = False
-            del level.orders[order.id]
-            if not level.orders:
-                del self.levels[order.price]
-                del self._keys[bisect_left(self._keys, self._sign * order.price)]
+            self.remove(order)
+
+    def remove(self, order: Order) -> None:
+        """Take a resting order away, whatever is left of it."""
+        level = self.levels[order.price]
+        level.quantity -= order.left
+        order.rests = False
+        del level.orders[order.id]
+        if not level.orders:
+            del self.levels[order.price]
+            del self._keys[bisect_left(self._keys, self._sign * order.price)]
 
 
 class Book:
@@ -86,6 +91,11 @@ class Book:
     def reduce(self, order: Order, quantity: int) -> None:
         """Take ``quantity`` of a resting order away."""
         self.side(is_buy=order.is_buy).reduce(order, quantity)
+        self._touch(order)
+
+    def remove(self, order: Order) -> None:
+        """Take a resting order away; ``left`` stays as it is."""
+        self.side(is_buy=order.is_buy).remove(order)
         self._touch(order)
 
     def take_changes(self) -> list[tuple[bool, int, int]]:

@@ -1,8 +1,10 @@
 """What was traded in each interval of time, and in the last 24 hours. Times in us, amounts in units of 1e-8."""
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -74,29 +76,66 @@ class Candles:
     def of(self, interval: str, *, offset_us: int = 0) -> list[Candle]:
         """The candles of an interval, oldest first; the last one may be unfinished.
 
-        ``offset_us`` moves the beginnings of days, weeks and months: to those of a time zone east of UTC.
+        ``offset_us``, whole minutes, moves their beginnings to those of a time zone so far east of UTC.
         """
-        if offset_us:
-            hours = [*self.of("1h")] if offset_us % HOUR == 0 else [*self.of("1m")]
-            return merged(hours, interval, offset_us=offset_us)
+        if offset_us % (INTERVALS[interval] or DAY):
+            shorter = next(one for one in ("1h", "30m", "15m", "1m") if offset_us % INTERVALS[one] == 0)
+            return merged(self.of(shorter), interval, offset_us=offset_us)
         return merged([*self._kept[interval], *([self._second] if self._second else [])], interval)
 
-    def day(self, now_us: int) -> Candle | None:
-        """The last 24 hours as one candle, to the minute; None if nothing was traded."""
-        return _sum(candle for candle in self.of("1m") if candle.open_us > now_us - DAY)
+    def at(self, open_us: int, interval: str, *, offset_us: int = 0) -> Candle | None:
+        """The candle that began then: the current one, or the one before it.
 
-    def window(self, length_us: int, *, now_us: int) -> Candle | None:
-        """The last ``length_us`` as one candle, to the minute."""
-        return _sum(candle for candle in self.of("1m") if candle.open_us > now_us - length_us)
+        Where nothing was traded it is flat, at the last price before; None before the first trade.
+        """
+        candles = self.of(interval, offset_us=offset_us) if offset_us else self._latest(interval)
+        earlier = [candle for candle in candles if candle.open_us <= open_us]
+        if not earlier or earlier[-1].open_us == open_us:
+            return earlier[-1] if earlier else None
+        return quiet(open_us, price=earlier[-1].close, last_id=earlier[-1].last_id)
+
+    def day(self, now_us: int) -> Candle | None:
+        """The last 24 hours as one candle, from the beginning of a minute; None if nothing was traded."""
+        return self.window(begin(now_us - DAY, "1m"))
+
+    def window(self, since_us: int) -> Candle | None:
+        """What was traded since the beginning of a minute, as one candle; None if nothing was.
+
+        From the beginning of its hour, if that is longer ago than minutes are kept.
+        """
+        return _sum(self._since(since_us))
+
+    def close_before(self, since_us: int) -> int | None:
+        """The last price before the beginning of a minute; None if there is none, or it is forgotten."""
+        index = _index(self._kept["1m"], since_us)
+        return self._kept["1m"][index - 1].close if index else None
 
     def mean_price(self, now_us: int) -> int:
-        """The mean price of the last minutes, weighted by quantity; the last price if nothing was traded; 0: none."""
-        minutes = [*self._kept["1m"]][-MEAN_MINUTES:]
-        recent = [candle for candle in minutes if candle.open_us > now_us - MEAN_MINUTES * MINUTE]
-        if self._second is not None:
-            recent.append(self._second)
-        base = sum(candle.base for candle in recent)
-        return sum(candle.quote for candle in recent) * UNIT // base if base else 0
+        """The mean price of the last minutes, weighted by quantity; 0 if nothing was traded in them."""
+        since_us = now_us - MEAN_MINUTES * MINUTE
+        base = quote = 0  # a loop, as it is run for each order
+        for candle in chain(islice(reversed(self._kept["1m"]), MEAN_MINUTES), [self._second] if self._second else []):
+            if candle.open_us > since_us:
+                base += candle.base
+                quote += candle.quote
+        return quote * UNIT // base if base else 0
+
+    def _latest(self, interval: str) -> list[Candle]:
+        latest = [*islice(reversed(self._kept[interval]), 3)][::-1]
+        return merged([*latest, *([self._second] if self._second else [])], interval)
+
+    def _since(self, since_us: int) -> Iterator[Candle]:
+        """By minutes up to the full hour, then by hours."""
+        minutes, hours = self._kept["1m"], self._kept["1h"]
+        is_forgotten = len(minutes) == KEPT and minutes[0].open_us > since_us
+        hour_us = (since_us if is_forgotten else since_us + HOUR - 1) // HOUR * HOUR
+        for minute in islice(minutes, _index(minutes, since_us), None):
+            if minute.open_us >= hour_us:
+                break
+            yield minute
+        yield from islice(hours, _index(hours, hour_us), None)
+        if self._second is not None and self._second.open_us >= since_us:
+            yield self._second
 
     def _fold(self, second: Candle) -> None:
         for interval, kept in self._kept.items():
@@ -119,6 +158,18 @@ def merged(candles: Iterable[Candle], interval: str, *, offset_us: int = 0) -> l
     return longer
 
 
+def without_gaps(candles: Iterable[Candle], interval: str, *, now_us: int, offset_us: int = 0) -> list[Candle]:
+    """The candles, with flat ones where nothing was traded, up to the interval that it is now; the last `KEPT`."""
+    filled: deque[Candle] = deque(maxlen=KEPT)
+    for candle in candles:
+        if filled:
+            filled.extend(_flat(filled[-1], candle.open_us, interval, offset_us=offset_us))
+        filled.append(candle)
+    if filled:
+        filled.extend(_flat(filled[-1], now_us + 1, interval, offset_us=offset_us))
+    return list(filled)
+
+
 def begin(time_us: int, interval: str, *, offset_us: int = 0) -> int:
     """When the interval that has this time in it began."""
     local = time_us + offset_us
@@ -137,6 +188,11 @@ def end(open_us: int, interval: str, *, offset_us: int = 0) -> int:
     return open_us + INTERVALS[interval] - 1000
 
 
+def quiet(open_us: int, *, price: int, last_id: int) -> Candle:
+    """An interval in which nothing is traded, after the trade ``last_id``."""
+    return Candle(open_us, price, price, price, price, 0, 0, 0, 0, 0, last_id + 1, last_id)
+
+
 def _candle(trade: Trade, open_us: int) -> Candle:
     bought = not trade.is_buyer_maker
     return Candle(
@@ -153,6 +209,22 @@ def _candle(trade: Trade, open_us: int) -> Candle:
         first_id=trade.id,
         last_id=trade.id,
     )
+
+
+def _index(candles: deque[Candle], since_us: int) -> int:
+    """Which is the first that began at that time or later."""
+    return bisect_left(candles, since_us, key=lambda candle: candle.open_us)
+
+
+def _flat(last: Candle, until_us: int, interval: str, *, offset_us: int) -> Iterator[Candle]:
+    """Candles after the ``last`` one that begin before then and in which nothing is traded."""
+    open_us = end(last.open_us, interval, offset_us=offset_us) + 1000
+    skipped_us = until_us - (KEPT + 1) * INTERVALS[interval]
+    if INTERVALS[interval] and skipped_us > open_us:
+        open_us = begin(skipped_us, interval, offset_us=offset_us)
+    while open_us < until_us:
+        yield quiet(open_us, price=last.close, last_id=last.last_id)
+        open_us = end(open_us, interval, offset_us=offset_us) + 1000
 
 
 def _sum(candles: Iterable[Candle]) -> Candle | None:

@@ -16,7 +16,9 @@ def rises(new: NewOrder) -> bool:
 
 
 def is_through(new: NewOrder, last_price: int) -> bool:
-    """Whether the last price triggers a stop."""
+    """Whether the last price triggers a stop; 0, before the first trade, triggers none."""
+    if not last_price:
+        return False
     return last_price >= new.stop_price if rises(new) else last_price <= new.stop_price
 
 
@@ -32,7 +34,8 @@ def check_filters(market: Market, new: NewOrder, *, account: Account, time_us: i
     if not new.quote_quantity:
         broken = broken or rules.broken_by_quantity(new.quantity, is_market=is_market)
     amount = new.quote_quantity or notional(mean if is_market else new.price, new.quantity)
-    broken = broken or rules.broken_by_notional(amount, is_market=is_market)
+    if amount or not is_market:  # without a price yet, nobody knows what a market order is worth
+        broken = broken or rules.broken_by_notional(amount, is_market=is_market)
     broken = broken or _too_many(market, new, account=account)
     if broken:
         raise Refused(-1013, f"Filter failure: {broken}")
@@ -44,11 +47,11 @@ def check_order(market: Market, new: NewOrder, *, account: Account) -> Preview:
         raise Refused(-2010, "Duplicate order sent.")
     if new.type == "LIMIT_MAKER" and market.book.side(is_buy=new.side == "SELL").crosses(new.price):
         raise Refused(-2010, "Order would immediately match and take.")
-    if new.type in STOPS and market.last_price and is_through(new, market.last_price):
+    if new.type in STOPS and is_through(new, market.last_price):
         raise Refused(-2010, "Order would trigger immediately.")
-    would = preview(market, new, account=account) if new.type == "MARKET" else Preview(new.quantity, 0, 0)
-    if new.quote_quantity and 0 < would.quantity + would.left < market.rules.min_quantity:
-        raise Refused(-1013, "Filter failure: LOT_SIZE")
+    would = preview(market, new, account=account) if new.type == "MARKET" else Preview(left=new.quantity)
+    if new.quote_quantity:
+        _check_bought(market, new, would)
     if needed(new, would) > account.free(market.rules.quote if new.side == "BUY" else market.rules.base):
         raise Refused(-2010, "Account has insufficient balance for requested action.")
     return would
@@ -58,17 +61,25 @@ def needed(new: NewOrder, would: Preview) -> int:
     """What has to be set aside for an order: of a buyer quote currency, of a seller base."""
     if new.side == "BUY":
         return would.quote if new.type == "MARKET" else notional(new.price, new.quantity)
-    return new.quantity or would.quantity + would.left
+    return would.wanted
+
+
+def _check_bought(market: Market, new: NewOrder, would: Preview) -> None:
+    """Hold the quantity that a market order makes of its quote quantity against the filters."""
+    if market.book.side(is_buy=new.side == "SELL").best is None:
+        raise Refused(-2010, "Order book liquidity is less than symbol minimum quantity.")
+    if broken := market.rules.broken_by_quantity(would.wanted, is_market=True):
+        raise Refused(-1013, f"Filter failure: {broken}")
 
 
 def _too_many(market: Market, new: NewOrder, *, account: Account) -> str | None:
-    if account.is_participant or new.type == "MARKET" or new.time_in_force != "GTC":
+    waits = new.type in STOPS
+    if account.is_participant or new.type == "MARKET" or (new.time_in_force != "GTC" and not waits):
         return None
     rules, symbol = market.rules, market.rules.symbol
     most = rules.max_orders
     if len(account.open) >= most <= sum(order.new.symbol == symbol for order in account.open.values()):
         return "MAX_NUM_ORDERS"
-    if new.type in STOPS:
-        waiting = sum(order.account is account for order in market.stops.values())
-        return "MAX_NUM_ALGO_ORDERS" if waiting >= rules.max_stop_orders else None
+    if waits and sum(order.account is account for order in market.stops.values()) >= rules.max_stop_orders:
+        return "MAX_NUM_ALGO_ORDERS"
     return None

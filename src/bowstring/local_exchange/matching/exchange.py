@@ -9,6 +9,7 @@ from itertools import count
 
 from msgspec import Struct
 
+from bowstring.core.errors import ConfigError
 from bowstring.local_exchange.matching.accounts import Account
 from bowstring.local_exchange.matching.checks import STOPS, check_filters, check_order, is_through, needed
 from bowstring.local_exchange.matching.market import Market
@@ -65,7 +66,12 @@ class Exchange:
         taker_fee: int = FEE,
         is_participant: bool = False,
     ) -> Account:
-        """A new account with these balances; fees are shares, in units of 1e-8."""
+        """A new account with these balances; fees are shares, in units of 1e-8.
+
+        Raises `ConfigError` for a name that is taken.
+        """
+        if name in self.accounts:
+            raise ConfigError(f"there are two accounts {name!r}: give each a name of its own")
         account = Account(
             name,
             uid=len(self.accounts) + 1,
@@ -138,7 +144,7 @@ class Exchange:
 
     def _place(self, market: Market, account: Account, new: NewOrder) -> Order:
         would = check_order(market, new, account=account)
-        quantity = new.quantity or would.quantity + would.left
+        quantity = would.wanted
         order = Order(
             id=next(self._order_ids),
             account=account,
@@ -174,7 +180,7 @@ def _wanted(account: Account, cancel: Cancel) -> Order:
     if order is None or not order.is_open:
         raise Refused(-2011, "Unknown order sent.")
     if cancel.order_id is not None and cancel.client_order_id not in (None, order.new.client_order_id):
-        raise Refused(-2011, "Client order ID is not correct for this order ID.")
+        raise Refused(-2039, "Client order ID is not correct for this order ID.")
     if cancel.restriction and cancel.restriction != f"ONLY_{order.status}":
         raise Refused(-2011, "Order was not canceled due to cancel restrictions.")
     return order

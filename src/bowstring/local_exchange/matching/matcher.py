@@ -20,11 +20,17 @@ _TAKER_EXPIRES, _MAKER_EXPIRES = ("EXPIRE_TAKER", "EXPIRE_BOTH"), ("EXPIRE_MAKER
 
 
 class Preview(Struct):
-    """What an order would trade now: base, quote, and what of its quantity would be left."""
+    """What an order would do now: how much it trades, in base and in quote, what is prevented, and what is left."""
 
-    quantity: int
-    quote: int
-    left: int
+    quantity: int = 0
+    quote: int = 0
+    left: int = 0
+    prevented: int = 0
+
+    @property
+    def wanted(self) -> int:
+        """The whole quantity of the order."""
+        return self.quantity + self.prevented + self.left
 
 
 class _Prevention(Struct, frozen=True):
@@ -58,7 +64,7 @@ class Matcher:
         new = order.new
         order.working_us = self._record.time_us
         self._record.report(order, "NEW")
-        if new.time_in_force != "FOK" or not preview(market, new, account=order.account).left:
+        if new.time_in_force != "FOK" or preview(market, new, account=order.account).quantity == order.quantity:
             self._match(market, order)
         if not order.is_open:
             return
@@ -72,7 +78,7 @@ class Matcher:
         """End an open order; what is locked for it is free again."""
         market.stops.pop(order.id, None)
         if order.rests:
-            market.book.reduce(order, order.left)
+            market.book.remove(order)
         order.status = status
         self._close(market, order)
         self._record.report(order, status, cancel_id=cancel_id)
@@ -191,21 +197,26 @@ def preview(market: Market, new: NewOrder, *, account: Account) -> Preview:
 
     Of an order for ``quote_quantity``, ``left`` is what it would still buy or sell at the last price it reached.
     """
-    budget, total = new.quote_quantity, Preview(quantity=0, quote=0, left=new.quantity)
+    budget, total = new.quote_quantity, Preview(left=new.quantity)
     for maker in _makers(market, new):
-        if budget:
-            total.left = (budget - total.quote) * UNIT // maker.price // market.rules.lot * market.rules.lot
+        if new.quote_quantity:
+            total.left = budget * UNIT // maker.price // market.rules.lot * market.rules.lot
         if not total.left:
             break
         quantity = min(total.left, maker.left)
-        if maker.account is account and new.prevention != "NONE":
-            if new.prevention in _TAKER_EXPIRES:
-                break
-            total.left -= quantity if new.prevention in ("DECREMENT", "TRANSFER") else 0
+        is_prevented = maker.account is account and new.prevention != "NONE"
+        if is_prevented and new.prevention in _TAKER_EXPIRES:
+            break
+        if is_prevented and new.prevention in _MAKER_EXPIRES:
             continue
+        amount = notional(maker.price, quantity)
+        budget -= amount
         total.left -= quantity
-        total.quantity += quantity
-        total.quote += notional(maker.price, quantity)
+        if is_prevented:
+            total.prevented += quantity
+        else:
+            total.quantity += quantity
+            total.quote += amount
     return total
 
 

@@ -45,7 +45,7 @@ class NewOrder(Struct, frozen=True, kw_only=True):
 
 
 class Order(Struct, eq=False, kw_only=True):
-    """One accepted order. ``left`` of ``quantity`` can still trade, ``prevented`` of it was not let to.
+    """One accepted order. Its ``quantity`` is ``executed``, ``prevented`` or ``left``, to trade while it is open.
 
     ``locked`` is what is set aside for it: quote currency of a buyer, base of a seller. ``rests``: it is in the book.
     ``working_us`` 0: it is a stop that waits.

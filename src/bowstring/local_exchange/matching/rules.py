@@ -66,9 +66,11 @@ class Rules(Struct, frozen=True, kw_only=True):
         return price % self.tick != 0 or not self.min_price <= price <= self.max_price
 
     def broken_by_quantity(self, quantity: int, *, is_market: bool = False) -> str | None:
-        """The filter that a quantity violates."""
-        if quantity % self.lot or not self.min_quantity <= quantity <= self.max_quantity:
-            return "MARKET_LOT_SIZE" if is_market and not quantity % self.lot else "LOT_SIZE"
+        """The filter that a quantity violates; the maximum of market orders has one of its own."""
+        if quantity % self.lot or quantity < self.min_quantity:
+            return "LOT_SIZE"
+        if quantity > self.max_quantity:
+            return "MARKET_LOT_SIZE" if is_market else "LOT_SIZE"
         return None
 
     def broken_by_notional(self, notional: int, *, is_market: bool = False) -> str | None:
@@ -88,8 +90,7 @@ def units(amount: Decimal) -> int:
 
 def number(amount: int) -> str:
     """The amount as Binance writes it, with 8 decimals."""
-    whole, rest = divmod(abs(amount), UNIT)
-    return f"{'-' if amount < 0 else ''}{whole}.{rest:08}"
+    return f"{amount // UNIT}.{amount % UNIT:08}" if amount >= 0 else f"-{number(-amount)}"
 
 
 def notional(price: int, quantity: int) -> int:
