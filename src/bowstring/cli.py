@@ -119,6 +119,7 @@ def play(
 @click.option("--accounts", type=click.Path(path_type=Path), help="A JSON file with more accounts.")
 @click.option("--legacy", is_flag=True, help="Serve listen keys too, which Binance has retired.")
 @click.option("--unlimited", is_flag=True, help="Count requests and orders, but limit none.")
+@click.option("--admin-port", type=click.IntRange(0, 65535), help="Serve the switches of faults here; 0: a free one.")
 @click.option("--json", "as_json", is_flag=True, help="Print addresses and accounts as one line of JSON.")
 def exchange(
     *,
@@ -131,6 +132,7 @@ def exchange(
     accounts: Path | None,
     legacy: bool,
     unlimited: bool,
+    admin_port: int | None,
     as_json: bool,
 ) -> None:
     """Run an exchange that clients of Binance Spot can trade on, with participants who make a market.
@@ -154,6 +156,7 @@ def exchange(
             accounts=accounts,
             legacy=legacy,
             unlimited=unlimited,
+            admin_port=admin_port,
             as_json=as_json,
         )
     )

@@ -85,6 +85,7 @@ class Audit:
             "start": self._start,
             "account": self._account,
             "request": self._request,
+            "fault": self._fault,
             "accept": self._accept,
             "trigger": self._trigger,
             "fill": self._fill,
@@ -114,6 +115,9 @@ class Audit:
     def _request(self, line: dict[str, Any]) -> None:
         if line["account"] not in self.accounts:
             self._find(f"a request of {line['account']!r}, who has no account")
+
+    def _fault(self, line: dict[str, Any]) -> None:
+        """Whatever goes wrong on purpose changes nothing by itself."""
 
     def _account(self, line: dict[str, Any]) -> None:
         if line["account"] in self.accounts:

@@ -40,6 +40,18 @@ class Bookkeeper:
         }
         self._file.append([line])
 
+    def fault(self, *, fault: str, interface: str, method: str, account: str | None, params: Mapping[str, str]) -> None:
+        """Write down what goes wrong on purpose with a request, whether or not that is carried out."""
+        line: Line = {
+            "kind": "fault",
+            "fault": fault,
+            "interface": interface,
+            "method": method,
+            "account": account,
+            "client_order_id": params.get("newClientOrderId"),
+        }
+        self._file.append([line])
+
     def happened(self, happened: Happened) -> None:
         """Write down what a command has done, and what its accounts have then."""
         lines = [

@@ -19,6 +19,10 @@ class Ledger(Protocol):
         """A request, as it came in, before anything is done about it."""
         ...
 
+    def fault(self, *, fault: str, interface: str, method: str, account: str | None, params: Mapping[str, str]) -> None:
+        """What goes wrong on purpose with a request that was let in."""
+        ...
+
     def happened(self, happened: Happened) -> None:
         """What a command has done."""
         ...
@@ -39,6 +43,14 @@ class Clerk:
             self._ledger.request(
                 received_us=received_us, interface=interface, method=method, account=account.name, params=params
             )
+
+    def trouble(
+        self, fault: str, *, interface: str, method: str, account: Account | None, params: Mapping[str, str]
+    ) -> None:
+        """Write down that something goes wrong on purpose with a request that was let in."""
+        if self._ledger is not None:
+            name = account.name if account is not None else None
+            self._ledger.fault(fault=fault, interface=interface, method=method, account=name, params=params)
 
     def settle(self) -> Happened:
         """Call it after every command, in the same step of the loop."""

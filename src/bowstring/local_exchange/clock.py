@@ -10,7 +10,12 @@ def machine_us() -> int:
 
 
 class Clock:
-    """Gives the time in us since the epoch: that of the machine, unless it is set to another, at which it stands."""
+    """Gives the time in us since the epoch: that of the machine, unless it is set to another, at which it stands.
+
+    ``skew_us`` is added to either.
+    """
+
+    skew_us = 0
 
     def __init__(self, now_us: Callable[[], int] = machine_us) -> None:
         self._now_us = now_us
@@ -18,7 +23,7 @@ class Clock:
 
     def __call__(self) -> int:
         """The time."""
-        return self._now_us() if self._set_us is None else self._set_us
+        return self.skew_us + (self._now_us() if self._set_us is None else self._set_us)
 
     def set(self, time_us: int) -> None:
         """Let it stand at this time."""

@@ -35,6 +35,7 @@ async def run(
     accounts: Path | None,
     legacy: bool,
     unlimited: bool,
+    admin_port: int | None,
     as_json: bool,
 ) -> None:
     """Serve until a signal comes; ``show`` is given each line that is to be printed. Raises `ConfigError`."""
@@ -50,6 +51,7 @@ async def run(
             ledger=ledger,
             legacy=legacy,
             limits=UNLIMITED if unlimited else Limits(),
+            admin_port=admin_port,
         )
         await serve(ExchangeServer(settings), ready=lambda server: _show(server, show, in_json=as_json))
 

@@ -35,22 +35,30 @@ class Credentials(Struct, frozen=True, kw_only=True):
 
 
 class Addresses(Struct, frozen=True, kw_only=True):
-    """Where an exchange is served: ``rest`` and ``ws`` without a path, and the whole address of its WebSocket API."""
+    """Where an exchange is served: ``rest`` and ``ws`` without a path, and the whole address of its WebSocket API.
+
+    ``admin`` is where faults are switched on, if anywhere.
+    """
 
     rest: str
     ws: str
     ws_api: str
+    admin: str | None = None
 
 
 def as_json(addresses: Addresses, accounts: Iterable[Credentials]) -> str:
     """One line."""
     urls = {"rest": addresses.rest, "ws": addresses.ws, "ws_api": addresses.ws_api}
+    if addresses.admin is not None:
+        urls["admin"] = addresses.admin
     return encode({**urls, "accounts": [*accounts]}).decode()
 
 
 def as_text(addresses: Addresses, accounts: Iterable[Credentials]) -> Iterator[str]:
     """Lines for people; the first begins with ``ready`` and has the addresses."""
     yield f"ready {addresses.rest} {addresses.ws} {addresses.ws_api}"
+    if addresses.admin is not None:
+        yield f"admin {addresses.admin}"
     for account in accounts:
         yield f"account {account.name}"
         for name in ("key", "secret", "ed25519_key", "ed25519_private_key_file"):

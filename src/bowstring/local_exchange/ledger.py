@@ -8,6 +8,7 @@ decimal strings, times microseconds since the epoch. There are no secrets in it.
 | start | time_us, version, symbols as {symbol: [base, quote]} |
 | account | account, uid, is_participant, deposits as {asset: amount}, maker_fee and taker_fee as shares |
 | request | received_us, interface, method, account, params: as it came in, before anything was done |
+| fault | fault, interface, method, account or null, client_order_id or null: goes wrong on purpose with a request |
 | accept | order, account, client_order_id, symbol, side, type, time_in_force, quantity, price, stop_price, prevention |
 | trigger | order: the stop is an order from now on |
 | fill | symbol, trade, price, quantity, quote, and buyer, seller: account, order, fee, fee_asset, is_maker of each |
@@ -17,8 +18,8 @@ decimal strings, times microseconds since the epoch. There are no secrets in it.
 | balances | account, balances as {asset: [free, locked]}: after a command, of what it may have changed |
 | close | time_us, balances as {account: {asset: total}}, fees as {asset: amount}: the exchange was stopped |
 
-All but account and request have the time_us of their command. Orders of a participant, who is part of the exchange,
-are in it only if that was asked for; its fills always are.
+All but account, request and fault have the time_us of their command. Orders of a participant, who is part of the
+exchange, are in it only if that was asked for; its fills always are.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,9 @@ from bowstring.local_exchange.bookkeeper import Bookkeeper
 from bowstring.local_exchange.clerk import Clerk
 from bowstring.local_exchange.clock import Clock
 from bowstring.local_exchange.credentials import Addresses
+from bowstring.local_exchange.faults.admin import Admin
+from bowstring.local_exchange.faults.panels import panels
+from bowstring.local_exchange.faults.switches import FaultSwitches
 from bowstring.local_exchange.feed import MARKETS
 from bowstring.local_exchange.feed import Market as Listing
 from bowstring.local_exchange.heartbeat import LIFE_S
@@ -28,6 +31,7 @@ from bowstring.local_exchange.ledger import LedgerFile
 from bowstring.local_exchange.matching.exchange import Exchange
 from bowstring.local_exchange.matching.rules import Rules
 from bowstring.local_exchange.participants import Participants
+from bowstring.local_exchange.port import Port
 from bowstring.local_exchange.sockets import Sockets
 from bowstring.local_exchange.streams.hub import Hub
 from bowstring.local_exchange.streams.listen_key_streams import ListenKeyStreams
@@ -43,7 +47,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """What an exchange is like. ``port`` 0 takes a free one; ``speed`` 0 is a market without participants.
 
     ``speed`` is times the usual number of events, ``history_s`` how much of it has happened before the start.
-    A connection lasts ``life_s``. A ``ledger`` must not exist yet.
+    A connection lasts ``life_s``. A ``ledger`` must not exist yet. ``admin_port`` serves the switches of faults, on
+    loopback whatever the ``host``; 0 takes a free one, None serves none.
     """
 
     symbols: Sequence[str] = SYMBOLS
@@ -57,6 +62,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     legacy: bool = False
     limits: Limits = Limits()
     life_s: float = LIFE_S
+    admin_port: int | None = None
 
 
 class ExchangeServer:
@@ -74,13 +80,16 @@ class ExchangeServer:
         self.exchange = Exchange(rules, now_us=self.clock)
         self.hub = Hub()
         self._keyring = open_accounts(self.exchange, settings.accounts)
+        self.faults = FaultSwitches(symbols=self.exchange.markets)
         self.host, self.port = settings.host, settings.port
+        self.admin: str | None = None
+        self._running_tasks: set[asyncio.Task[None]] = set()
 
     @property
     def addresses(self) -> Addresses:
         """Where clients find it."""
         place = f"{self.host}:{self.port}"
-        return Addresses(rest=f"http://{place}", ws=f"ws://{place}", ws_api=f"ws://{place}/ws-api/v3")
+        return Addresses(rest=f"http://{place}", ws=f"ws://{place}", ws_api=f"ws://{place}/ws-api/v3", admin=self.admin)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -90,6 +99,7 @@ class ExchangeServer:
             await self._listen(stack)
             await stack.enter_async_context(self._running())
             stack.push_async_callback(self._close_connections)
+            await self._administer(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -144,26 +154,52 @@ class ExchangeServer:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        try:
-            await web.TCPSite(runner, self.host, self.port).start()
-        except OSError as error:
-            raise ConfigError(f"cannot serve on {self.host} port {self.port}: {error.strerror}") from None
-        self.port = runner.addresses[0][1]
+        assert runner.server is not None
+        self.entrance = Port(runner.server, host=self.host, number=self.port)
+        await self.entrance.open()
+        stack.callback(self.entrance.close)
+        self.port = self.entrance.number
+
+    async def _administer(self, stack: AsyncExitStack) -> None:
+        self.faults.panels = panels(
+            self.service,
+            rest=self.rest,
+            ws_api=self.ws_api,
+            market_data=self.market_data,
+            hub=self.hub,
+            port=self.entrance,
+            clock=self.clock,
+            say_goodbye=self._close_connections,
+            spawn=self._spawn,
+            add=self.faults.add,
+        )
+        stack.callback(self.faults.stop)
+        if (port := self.settings.admin_port) is not None:
+            self.admin = await stack.enter_async_context(Admin(self.faults).serving(host="127.0.0.1", port=port))
 
     @asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:
         """Time passes: participants trade, and streams have their ticks."""
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(self.market_data.run())]
+        async with asyncio.TaskGroup() as self._tasks:
+            self._spawn(self.market_data.run())
             if self.participants is not None:
-                running.append(tasks.create_task(self.participants.run()))
+                self._spawn(self.participants.run())
             try:
                 yield
             finally:
-                for task in running:
+                for task in self._running_tasks:
                     task.cancel()
 
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Let it run until the exchange is stopped, at the latest."""
+        task = self._tasks.create_task(work)
+        self._running_tasks.add(task)
+        task.add_done_callback(self._running_tasks.discard)
+
     async def _close_connections(self) -> None:
+        for wire in self.entrance.wires:
+            if wire.is_mute:  # nobody there would say goodbye
+                wire.reset()
         self.market_data.announce_shutdown()
         self.ws_api.announce_shutdown()
         await asyncio.gather(

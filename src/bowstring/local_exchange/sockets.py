@@ -8,6 +8,7 @@ from aiohttp import web
 from bowstring.local_exchange.connection import Connection, Feed
 from bowstring.local_exchange.heartbeat import LIFE_S
 from bowstring.local_exchange.subscriptions import Subscriptions
+from bowstring.local_exchange.wire import label
 
 _UNITS = {"MICROSECOND": 1, "microsecond": 1}  # in us
 _MILLISECOND = 1000
@@ -47,6 +48,7 @@ class Sockets:
         return await self._connect(request, request.query.get("streams", ""), combined=True)
 
     async def _connect(self, request: web.Request, streams: str, *, combined: bool) -> web.WebSocketResponse:
+        label(request.transport, "streams")
         socket = web.WebSocketResponse(autoping=False, compress=False)
         await socket.prepare(request)
         if request.transport is None:

@@ -11,7 +11,7 @@ import pytest
 from msgspec.json import decode
 
 from bowstring.local_exchange.api.call import Call
-from bowstring.local_exchange.api.faults import Answer
+from bowstring.local_exchange.api.faults import Answer, Lost, Trouble
 from bowstring.local_exchange.api.limits import Limits
 from bowstring.local_exchange.api.refusals import Denied
 from tests.local_exchange.api.floor import LIMIT_BUY, NOW_US, Floor, Json, Visitor, key, visiting
@@ -278,14 +278,17 @@ async def test_listen_keys_are_there_when_they_are_wanted() -> None:
 class Scripted:
     """Does before and after each call what it was told."""
 
-    def __init__(self, *, refuse: Denied | None = None, answer: Answer | None = None) -> None:
+    def __init__(self, *, refuse: Denied | None = None, answer: Answer | Lost = Lost.RESET) -> None:
         self.refuse, self.answer = refuse, answer
 
-    async def before(self, call: Call) -> None:
+    def meet(self, call: Call) -> Trouble | None:
+        return self
+
+    async def before(self) -> None:
         if self.refuse is not None:
             raise self.refuse
 
-    async def after(self, call: Call, answer: Answer) -> Answer | None:
+    async def after(self, answer: Answer) -> Answer | Lost:
         return self.answer
 
 
@@ -307,10 +310,10 @@ async def test_a_window_that_ends_while_a_call_is_delayed_refuses_it() -> None:
     floor = Floor()
 
     class Delay(Scripted):
-        async def before(self, call: Call) -> None:
+        async def before(self) -> None:
             floor.clock.pass_s(6)
 
-        async def after(self, call: Call, answer: Answer) -> Answer | None:
+        async def after(self, answer: Answer) -> Answer | Lost:
             return answer
 
     floor.rest.faults = Delay()

@@ -7,7 +7,7 @@ from aiohttp import WSMsgType, WSServerHandshakeError
 
 from bowstring.local_exchange.api import session
 from bowstring.local_exchange.api.call import Call
-from bowstring.local_exchange.api.faults import Answer
+from bowstring.local_exchange.api.faults import Answer, Lost, Trouble
 from bowstring.local_exchange.api.keys import Key, Permission, public_key_lock
 from bowstring.local_exchange.api.limits import Limits
 from bowstring.local_exchange.api.refusals import Denied
@@ -310,19 +310,21 @@ async def test_a_connection_has_so_many_subscriptions_and_no_more(monkeypatch: p
 
 
 class Scripted:
-    """Waits before each call until it may go on, and answers with what it was told."""
+    """Waits before each order until it may go on, and answers with what it was told."""
 
     def __init__(self, *, drops: bool = False, refuse: Refused | None = None) -> None:
         self.may_go_on, self.drops, self.refuse = asyncio.Event(), drops, refuse
 
-    async def before(self, call: Call) -> None:
+    def meet(self, call: Call) -> Trouble | None:
+        return self if call.endpoint.ws == "order.place" else None
+
+    async def before(self) -> None:
         if self.refuse is not None:
             raise self.refuse
-        if call.endpoint.ws == "order.place":
-            await self.may_go_on.wait()
+        await self.may_go_on.wait()
 
-    async def after(self, call: Call, answer: Answer) -> Answer | None:
-        return None if self.drops else answer
+    async def after(self, answer: Answer) -> Answer | Lost:
+        return Lost.RESET if self.drops else answer
 
 
 async def test_a_fault_delays_one_call_and_not_the_next() -> None:

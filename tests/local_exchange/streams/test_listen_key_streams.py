@@ -25,7 +25,7 @@ class Owners:
 
     def happen(self) -> None:
         for _, listener in self.listeners:
-            listener(PrivateEvent(lambda unit: {"e": "event", "E": 5000 // unit}))
+            listener(PrivateEvent("event", lambda unit: {"E": 5000 // unit}))
 
 
 def joined(stage: Stage, owners: Owners, *, unit: int = 1000) -> Client:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from bowstring.local_exchange.api.faults import Trouble
 from bowstring.local_exchange.api.keys import Key, Permission
 from bowstring.local_exchange.api.parameters import Parameters
 from bowstring.local_exchange.matching.accounts import Account
@@ -62,7 +63,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 class Call(Struct, kw_only=True):
     """A call as it came in. ``unit``: the us in one unit of time of the reply, 1000 or 1.
 
-    Of a WebSocket API ``session`` the ``session_key`` can stand for key and signature. ``key`` is set once verified.
+    Of a WebSocket API ``session`` the ``session_key`` can stand for key and signature. ``key`` is set once verified,
+    and ``trouble`` then, if something is to go wrong.
     """
 
     endpoint: Endpoint
@@ -76,12 +78,18 @@ class Call(Struct, kw_only=True):
     session: "Session | None" = None
     session_key: Key | None = None
     key: Key | None = None
+    trouble: Trouble | None = None
 
     @property
     def account(self) -> Account:
         """Whose call it is; only for what needs a key."""
         assert self.key is not None
         return self.key.account
+
+    @property
+    def method(self) -> str:
+        """What was called, in the words of the interface."""
+        return (self.endpoint.ws if self.interface == "ws-api" else " ".join(self.endpoint.rest or ())) or ""
 
     def time(self, time_us: int) -> int:
         """A time as the reply has it."""

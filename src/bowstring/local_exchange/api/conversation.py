@@ -7,7 +7,7 @@ from msgspec.json import encode
 
 from bowstring.local_exchange.api.call import Call
 from bowstring.local_exchange.api.endpoints import BY_METHOD
-from bowstring.local_exchange.api.faults import Answer, Faults
+from bowstring.local_exchange.api.faults import Answer, Faults, Lost, Trouble
 from bowstring.local_exchange.api.frames import Asked, read_request, texts
 from bowstring.local_exchange.api.keys import ws_payload
 from bowstring.local_exchange.api.parameters import Parameters
@@ -37,7 +37,7 @@ class Line(Protocol):
 
 
 class Conversation:
-    """Answers each frame; with ``faults``, which are asked before and after each call, in its own time."""
+    """Answers each frame; ``faults`` are asked about each call that is let in. One in trouble takes its own time."""
 
     def __init__(
         self,
@@ -60,23 +60,23 @@ class Conversation:
         try:
             call = self._read(asked, data)
             self._admit(asked, call)
-            if faults is not None:
-                return self._spawn(self._serve_with(faults, asked, call))
+            if faults is not None and (trouble := faults.meet(call)) is not None:
+                return self._spawn(self._serve_in(trouble, asked, call))
             answer = self._succeeded(asked, self._service.execute(call))
         except Refused as refused:
             answer = self._refused(asked, refused)
         return self._reply(answer)
 
-    async def _serve_with(self, faults: Faults, asked: Asked, call: Call) -> None:
+    async def _serve_in(self, trouble: Trouble, asked: Asked, call: Call) -> None:
         try:
-            await faults.before(call)
+            await trouble.before()
             told = self._succeeded(asked, self._service.execute(call))
         except Refused as refused:
             told = self._refused(asked, refused)
-        answer = await faults.after(call, told)
-        if answer is None:
+        answer = await trouble.after(told)
+        if answer is Lost.RESET:
             self.line.abort()
-        else:
+        elif isinstance(answer, Answer):
             self._reply(answer)
 
     def _reply(self, answer: Answer) -> None:

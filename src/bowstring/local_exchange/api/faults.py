@@ -1,10 +1,12 @@
 """Where something that goes wrong on purpose has its say: after a call was let in, and before it is answered."""
 
-from typing import Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from bowstring.local_exchange.api.call import Call
+if TYPE_CHECKING:
+    from bowstring.local_exchange.api.call import Call
 
 
 class Answer(Struct, kw_only=True):
@@ -15,13 +17,28 @@ class Answer(Struct, kw_only=True):
     headers: dict[str, str] = {}
 
 
-class Faults(Protocol):
-    """Both may take their time."""
+class Lost(Enum):
+    """What goes out instead of an answer: nothing, or the reset of the connection."""
 
-    async def before(self, call: Call) -> None:
-        """The call has been let in and is about to be carried out. Raise `Refused` instead."""
+    SILENCE = "silence"
+    RESET = "reset"
+
+
+class Trouble(Protocol):
+    """What goes wrong with one call. Both may take their time."""
+
+    async def before(self) -> None:
+        """The call is about to be carried out. Raise `Refused` instead."""
         ...
 
-    async def after(self, call: Call, answer: Answer) -> Answer | None:
-        """The call is about to be answered: with this, or something else; None drops the connection."""
+    async def after(self, answer: Answer) -> Answer | Lost:
+        """The call is about to be answered: with this, or something else."""
+        ...
+
+
+class Faults(Protocol):
+    """Decide at once."""
+
+    def meet(self, call: "Call") -> Trouble | None:
+        """The call has been let in. None: nothing goes wrong with it."""
         ...

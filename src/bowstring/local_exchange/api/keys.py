@@ -128,6 +128,10 @@ class Keyring:
             raise ConfigError(f"API key {key.id} is there twice: give each account its own")
         self._keys[key.id] = key
 
+    def of(self, account: Account) -> list[str]:
+        """The names of an account's keys."""
+        return [key.id for key in self._keys.values() if key.account is account]
+
     def expire(self, key_id: str) -> None:
         """End a key."""
         self._expired.add(key_id)

@@ -1,5 +1,6 @@
 """REST: an HTTP request becomes a call, and its result, or its refusal, a response."""
 
+import asyncio
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
@@ -9,13 +10,14 @@ from msgspec.json import encode
 
 from bowstring.local_exchange.api.call import Call, Endpoint
 from bowstring.local_exchange.api.endpoints import by_path
-from bowstring.local_exchange.api.faults import Answer, Faults
+from bowstring.local_exchange.api.faults import Answer, Faults, Lost
 from bowstring.local_exchange.api.keys import rest_payload
 from bowstring.local_exchange.api.limits import headers, retry_after_s
 from bowstring.local_exchange.api.parameters import Parameters, time_unit
 from bowstring.local_exchange.api.refusals import Denied, status
 from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.matching.orders import Refused
+from bowstring.local_exchange.wire import Wire
 
 _NOT_FOUND = b"<html><body><h2>404 Not found</h2></body></html>"
 _JSON = "application/json;charset=UTF-8"
@@ -33,7 +35,7 @@ class Received(Struct, frozen=True, kw_only=True):
 
 
 class Rest:
-    """Handles all requests that are no websockets. ``faults`` are asked before and after each call."""
+    """Handles all requests that are no websockets. ``faults`` are asked about each call that is let in."""
 
     def __init__(self, service: Service, *, legacy: bool = False) -> None:
         self._service = service
@@ -52,32 +54,37 @@ class Rest:
             time_us=time_us,
         )
         answer = await self.answer(received)
-        if answer is None:
-            return _dropped(request)
+        if isinstance(answer, Lost):
+            return _lost(answer, request.transport)
         return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
-    async def answer(self, received: Received) -> Answer | None:
-        """What is answered; None: nothing at all."""
+    async def answer(self, received: Received) -> Answer | Lost:
+        """What is answered, if anything is."""
         path, _, query = received.target.partition("?")
         endpoint = self._endpoints.get((received.method, path))
         if endpoint is None:
             return Answer(status=404, body=_NOT_FOUND, headers={"Content-Type": "text/html"})
         call = _call(endpoint, received)
         told = await self._serve(call, received, query.encode(errors="surrogateescape"))
-        return told if self.faults is None else await self.faults.after(call, told)
+        return told if call.trouble is None else await call.trouble.after(told)
 
     async def _serve(self, call: Call, received: Received, query: bytes) -> Answer:
         try:
             _read(call, received, query)
             self._service.admit(call)
             if self.faults is not None:
-                await self.faults.before(call)
+                await self._meet(self.faults, call)
             result = self._service.execute(call)
         except Refused as refused:
             return self._refused(call, refused)
         account = call.account if call.endpoint.orders else None
         told = headers(self._service.usage, call.address, account)
         return Answer(status=200, body=encode(result), headers={"Content-Type": _JSON, **told})
+
+    async def _meet(self, faults: Faults, call: Call) -> None:
+        call.trouble = faults.meet(call)
+        if call.trouble is not None:
+            await call.trouble.before()
 
     def _refused(self, call: Call, refused: Refused) -> Answer:
         told = {"Content-Type": _JSON, **headers(self._service.usage, call.address, None)}
@@ -125,8 +132,10 @@ def _text(encoded: str) -> str:
     return unquote_plus(encoded) if "%" in encoded or "+" in encoded else encoded
 
 
-def _dropped(request: web.Request) -> web.StreamResponse:
-    """No answer at all."""
-    if request.transport is not None:
-        request.transport.abort()
+def _lost(lost: Lost, transport: asyncio.Transport | None) -> web.StreamResponse:
+    """A response that nobody will see."""
+    if lost is Lost.SILENCE and isinstance(transport, Wire):
+        transport.mute()
+    elif transport is not None:
+        transport.abort()
     return web.Response()

@@ -83,18 +83,18 @@ class Service:
         if call.key is not None:
             if endpoint.is_signed:
                 self.check_time(call.parameters)
-            self._write_down(call)
+            self.write_down(call)
         result = endpoint.handler(self, call)
         if endpoint.is_free:
             self.usage.forgive(call.address, weight=weigh(endpoint, call.parameters))
         return result
 
-    def _write_down(self, call: Call) -> None:
-        names = call.endpoint.ws if call.interface == "ws-api" else " ".join(call.endpoint.rest or ())
+    def write_down(self, call: Call) -> None:
+        """Put a call of an account on record, before anything is done about it."""
         self.clerk.receive(
             received_us=call.received_us,
             interface=call.interface,
-            method=names or "",
+            method=call.method,
             account=call.account,
             params=call.parameters.values,
         )

@@ -71,6 +71,11 @@ class Session:
                 self._end(number)
         self.key = self._authorized_us = None
 
+    def accounts(self) -> set[str]:
+        """Those that are logged on, or subscribed."""
+        logged_on = {self.key.account.name} if self.key is not None else set[str]()
+        return logged_on | {one.account.name for one in self._subscriptions.values()}
+
     def subscriptions(self, call: Call) -> Answered:
         """All subscriptions."""
         return [{"subscriptionId": number} for number in self._subscriptions]

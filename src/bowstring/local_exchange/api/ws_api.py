@@ -15,12 +15,13 @@ from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.heartbeat import LIFE_S
 from bowstring.local_exchange.matching.orders import Refused
 from bowstring.local_exchange.socket import Socket
+from bowstring.local_exchange.wire import label
 
 CONNECTING = 2  # what it weighs
 
 
 class WsApi:
-    """Serves ``/ws-api/v3``. ``faults`` are asked before and after each call."""
+    """Serves ``/ws-api/v3``. ``faults`` are asked about each call that is let in."""
 
     def __init__(self, service: Service, *, life_s: float = LIFE_S) -> None:
         self._service, self._life_s = service, life_s
@@ -31,6 +32,7 @@ class WsApi:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one client, from the handshake to the end."""
         address = request.remote or ""
+        label(request.transport, "ws-api")
         try:
             self._service.usage.connect(address)
             self._service.usage.request(address, weight=CONNECTING)
@@ -49,6 +51,7 @@ class WsApi:
             faults=lambda: self.faults,
             spawn=self._spawn,
         )
+        label(request.transport, "ws-api", accounts=conversation.session.accounts)
         self._connections[socket] = conversation
         try:
             await socket.run(conversation.receive)

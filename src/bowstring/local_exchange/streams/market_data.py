@@ -22,12 +22,12 @@ _SECOND = 10  # ticks
 class MarketData:
     """Takes what has happened from the clerk, and publishes it; ``tick`` is to be called every 100 ms, as ``run`` does.
 
-    ``now_us`` is the exchange's clock. A snapshot of a book that is read at any time has an update id no less than
-    those of all messages before: both come from the one counter of the book.
+    ``now_us`` is the exchange's clock, and ``publisher`` may be exchanged. A snapshot of a book that is read at any
+    time has an update id no less than those of all messages before: both come from the one counter of the book.
     """
 
     def __init__(self, exchange: Exchange, publisher: Publisher, *, now_us: Callable[[], int]) -> None:
-        self._publisher, self._now_us = publisher, now_us
+        self.publisher, self._now_us = publisher, now_us
         self._symbols = {symbol: _Symbol(market, now_us=now_us()) for symbol, market in exchange.markets.items()}
         self._tickers = TickerStreams(exchange.markets.values())
         self._ticks = 0
@@ -41,26 +41,26 @@ class MarketData:
             else:
                 trades.setdefault(change.order.new.symbol, [])
         for symbol, traded in trades.items():
-            self._symbols[symbol].take(traded, self._publisher, now_us=self._now_us())
+            self._symbols[symbol].take(traded, self.publisher, now_us=self._now_us())
 
     def tick(self) -> None:
         """Publish what is due."""
         self._ticks += 1
         now_us, is_second = self._now_us(), self._ticks % _SECOND == 0
         for symbol in self._symbols.values():
-            symbol.depth.publish(self._publisher, event_us=now_us, is_second=is_second)
+            symbol.depth.publish(self.publisher, event_us=now_us, is_second=is_second)
             symbol.klines.publish(
-                self._publisher,
+                self.publisher,
                 now_us=now_us,
                 is_second=is_second,
                 is_two_seconds=self._ticks % (2 * _SECOND) == 0,
             )
         if is_second:
-            self._tickers.publish(self._publisher, now_us=now_us)
+            self._tickers.publish(self.publisher, now_us=now_us)
 
     def announce_shutdown(self) -> None:
         """Tell everybody that the server is about to go."""
-        self._publisher.broadcast("!serverShutdown", partial(_shutdown, self._now_us()))
+        self.publisher.broadcast("!serverShutdown", partial(_shutdown, self._now_us()))
 
     async def run(self) -> None:
         """Tick until cancelled; a tick that is late does not make the next one late."""

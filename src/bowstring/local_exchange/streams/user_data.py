@@ -15,11 +15,17 @@ NO_TRADE_GROUP = -1
 
 
 class PrivateEvent:
-    """One event of one account, encoded when somebody wants it: once for each unit of time."""
+    """One event of one account, encoded when somebody wants it: once for each unit of time.
 
-    __slots__ = ("_describe", "_encoded")
+    ``report`` is the change of an order that it tells of, if it does.
+    """
 
-    def __init__(self, describe: Callable[[int], dict[str, object]]) -> None:
+    __slots__ = ("_describe", "_encoded", "kind", "report")
+
+    def __init__(
+        self, kind: str, describe: Callable[[int], dict[str, object]], *, report: Report | None = None
+    ) -> None:
+        self.kind, self.report = kind, report
         self._describe = describe
         self._encoded: dict[int, bytes] = {}
 
@@ -27,15 +33,21 @@ class PrivateEvent:
         """The event in JSON; ``unit`` is the us in one unit of its times, 1000 or 1."""
         encoded = self._encoded.get(unit)
         if encoded is None:
-            encoded = self._encoded[unit] = encode(self._describe(unit))
+            encoded = self._encoded[unit] = encode({"e": self.kind, **self._describe(unit)})
         return encoded
 
 
 Listener = Callable[[PrivateEvent], None]
+Tell = Callable[[Account, PrivateEvent], None]
 
 
 class UserData:
-    """Takes what happened and delivers it, in order, before the call that made it happen is answered."""
+    """Takes what happened and delivers it, in order, before the call that made it happen is answered.
+
+    A fault may stand in between: all events go to the ``detour`` then, and to ``deliver`` if and when it wants.
+    """
+
+    detour: Tell | None = None
 
     def __init__(self, *, now_us: Callable[[], int]) -> None:
         self._now_us = now_us
@@ -57,20 +69,20 @@ class UserData:
         """Deliver the events of those who are listened to: reports in turn, then one of balances for each account."""
         if not self._listeners:
             return
-        event_us = self._now_us()
+        event_us, tell = self._now_us(), self.detour or self.deliver
         for change in happened.changes:
             if isinstance(change, Report):
-                execution_id = next(self._execution_ids)
-                if listeners := self._listeners.get(change.order.account.uid):
-                    _tell(listeners, execution_report(change, event_us=event_us, execution_id=execution_id))
+                account, execution_id = change.order.account, next(self._execution_ids)
+                if account.uid in self._listeners:
+                    tell(account, execution_report(change, event_us=event_us, execution_id=execution_id))
         for account, assets in happened.touched:
-            if assets and (listeners := self._listeners.get(account.uid)):
-                _tell(listeners, account_position(account, assets, event_us=event_us))
+            if assets and account.uid in self._listeners:
+                tell(account, account_position(account, assets, event_us=event_us))
 
-
-def _tell(listeners: list[Listener], event: PrivateEvent) -> None:
-    for listener in [*listeners]:
-        listener(event)
+    def deliver(self, account: Account, event: PrivateEvent) -> None:
+        """Tell those who listen now."""
+        for listener in [*self._listeners.get(account.uid, ())]:
+            listener(event)
 
 
 def account_position(account: Account, assets: list[str], *, event_us: int) -> PrivateEvent:
@@ -81,13 +93,13 @@ def account_position(account: Account, assets: list[str], *, event_us: int) -> P
         for asset in assets
     ]
     return PrivateEvent(
-        lambda unit: {"e": "outboundAccountPosition", "E": event_us // unit, "u": updated_us // unit, "B": balances}
+        "outboundAccountPosition", lambda unit: {"E": event_us // unit, "u": updated_us // unit, "B": balances}
     )
 
 
 def stream_terminated(event_us: int) -> PrivateEvent:
     """A subscription has ended."""
-    return PrivateEvent(lambda unit: {"e": "eventStreamTerminated", "E": event_us // unit})
+    return PrivateEvent("eventStreamTerminated", lambda unit: {"E": event_us // unit})
 
 
 def execution_report(report: Report, *, event_us: int, execution_id: int) -> PrivateEvent:
@@ -104,9 +116,9 @@ def execution_report(report: Report, *, event_us: int, execution_id: int) -> Pri
         }
         if report.is_working:
             times["W"] = working_us // unit
-        return {"e": "executionReport", **times, **fields}
+        return {**times, **fields}
 
-    return PrivateEvent(describe)
+    return PrivateEvent("executionReport", describe, report=report)
 
 
 def _fields(report: Report, execution_id: int) -> dict[str, object]:
