@@ -1,6 +1,6 @@
 """The Binance gateway against the local exchange, over real sockets: the whole conformance suite, each way to trade."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import count
@@ -96,7 +96,7 @@ class OnBinance(GatewayConformance):
         self.folder = tmp_path
 
     @asynccontextmanager
-    async def venue(self) -> AsyncIterator[VenueUnderTest]:
+    async def venue(self) -> AsyncGenerator[VenueUnderTest]:
         accounts = funded_accounts(["alice", "bob", "carol"], balances=FUNDS, folder=self.folder)
         settings = Settings(symbols=["BTCUSDT"], accounts=accounts, speed=0, limits=UNLIMITED)
         async with ExchangeServer(settings) as server:
