@@ -28,8 +28,8 @@ class Port:
     @property
     def wires(self) -> list[Wire]:
         """Those that are open, oldest first."""
-        open_ones = [(number, wire) for wire, number in self._wires.items() if wire.is_mute or not wire.is_closing()]
-        return [wire for _, wire in sorted(open_ones, key=lambda one: one[0])]
+        numbers = {wire: number for wire, number in self._wires.items() if wire.is_open}
+        return sorted(numbers, key=numbers.__getitem__)
 
     async def open(self) -> None:
         """Let clients connect. Raises `ConfigError` if the address cannot be had."""

@@ -83,12 +83,11 @@ class ExchangeServer:
         self.faults = FaultSwitches(symbols=self.exchange.markets)
         self.host, self.port = settings.host, settings.port
         self.admin: str | None = None
-        self._running_tasks: set[asyncio.Task[None]] = set()
 
     @property
     def addresses(self) -> Addresses:
         """Where clients find it."""
-        place = f"{self.host}:{self.port}"
+        place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         return Addresses(rest=f"http://{place}", ws=f"ws://{place}", ws_api=f"ws://{place}/ws-api/v3", admin=self.admin)
 
     async def __aenter__(self) -> Self:
@@ -97,9 +96,9 @@ class ExchangeServer:
             self.clerk = Clerk(self.exchange, ledger=keeper)
             self._assemble()
             await self._listen(stack)
+            await self._administer(stack)
             await stack.enter_async_context(self._running())
             stack.push_async_callback(self._close_connections)
-            await self._administer(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -169,7 +168,7 @@ class ExchangeServer:
             hub=self.hub,
             port=self.entrance,
             clock=self.clock,
-            say_goodbye=self._close_connections,
+            say_goodbye=self._say_goodbye,
             spawn=self._spawn,
             add=self.faults.add,
         )
@@ -177,33 +176,50 @@ class ExchangeServer:
         if (port := self.settings.admin_port) is not None:
             self.admin = await stack.enter_async_context(Admin(self.faults).serving(host="127.0.0.1", port=port))
 
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Wait for the event, or until something fails inside, which is raised on leaving."""
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping, self._passing}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+
     @asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:
-        """Time passes: participants trade, and streams have their ticks."""
+        self._passing = asyncio.create_task(self._pass_time())
+        await asyncio.sleep(0)  # it has begun, and can be given more to do
+        try:
+            yield
+        finally:
+            self._passing.cancel()
+            try:
+                await self._passing
+            except asyncio.CancelledError:
+                pass
+            except ExceptionGroup as failed:
+                raise failed.exceptions[0] from None
+
+    async def _pass_time(self) -> None:
+        """Participants trade, and streams have their ticks."""
         async with asyncio.TaskGroup() as self._tasks:
             self._spawn(self.market_data.run())
             if self.participants is not None:
                 self._spawn(self.participants.run())
-            try:
-                yield
-            finally:
-                for task in self._running_tasks:
-                    task.cancel()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         """Let it run until the exchange is stopped, at the latest."""
-        task = self._tasks.create_task(work)
-        self._running_tasks.add(task)
-        task.add_done_callback(self._running_tasks.discard)
+        self._tasks.create_task(work)
 
     async def _close_connections(self) -> None:
         for wire in self.entrance.wires:
             if wire.is_mute:  # nobody there would say goodbye
                 wire.reset()
+        await self._say_goodbye()
+        await self.ws_api.close(code=WSCloseCode.GOING_AWAY)
+
+    async def _say_goodbye(self) -> None:
         self.market_data.announce_shutdown()
         self.ws_api.announce_shutdown()
         await asyncio.gather(
-            self.ws_api.close(code=WSCloseCode.GOING_AWAY), self.sockets.disconnect(code=WSCloseCode.GOING_AWAY)
+            self.ws_api.disconnect(code=WSCloseCode.GOING_AWAY), self.sockets.disconnect(code=WSCloseCode.GOING_AWAY)
         )
 
 
@@ -214,7 +230,7 @@ async def serve(server: ExchangeServer, *, ready: Callable[[ExchangeServer], Non
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with server:
         ready(server)
-        await stop.wait()
+        await server.wait(stop)
 
 
 def _listing(symbol: str) -> Listing:

@@ -28,11 +28,22 @@ class Wire(asyncio.Transport):
         self._drip: _Drip | None = None
         self.is_mute = self._is_closed = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the client is still there, as far as is known."""
+        return not self._transport.is_closing()
+
     def mute(self) -> None:
         """Neither send nor hear anything any more: the client learns nothing, not even that its server hung up."""
-        if not self.is_mute:
-            self.is_mute, self._detour = True, _nowhere
-            self._transport.set_protocol(_Deaf(self._transport.get_protocol(), self))
+        if self.is_mute or not self.is_open:
+            return
+        if self._drip is not None:
+            self._drip.forget()
+            self._drip = None
+        self.is_mute, self._detour = True, _nowhere
+        self._transport.set_protocol(_Deaf(self._transport.get_protocol(), self))
+        if not self._transport.is_reading():
+            self._transport.resume_reading()  # to hear of the client's end
 
     def reset(self) -> None:
         """End the connection with a RST, even a mute one."""
@@ -143,6 +154,10 @@ class _Drip:
 
     def pour(self) -> None:
         self._send(self.size)
+
+    def forget(self) -> None:
+        self._waiting.clear()
+        self._pause(False)
 
     def _step(self) -> None:
         self._timer = None

@@ -15,6 +15,7 @@ from typing import Self, TypeVar
 from bowstring.local_exchange.audit import Audit, replay
 from bowstring.local_exchange.credentials import Credentials
 from bowstring.local_exchange.server import ExchangeServer, Settings
+from bowstring.testing.exchange_faults import faults_of
 
 _STOP_S = 10.0
 
@@ -24,7 +25,8 @@ T = TypeVar("T")
 class LocalExchange:
     """A context: inside it, ``rest``, ``ws`` and ``ws_api`` are served, and ``accounts`` can trade.
 
-    ``ledger`` is the file of its ledger. Raises `ConfigError` for settings that cannot be, as the server does.
+    ``ledger`` is the file of its ledger, and ``faults`` switch on what is to go wrong. Raises `ConfigError` for
+    settings that cannot be, as the server does.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -32,6 +34,7 @@ class LocalExchange:
         self.accounts = [Credentials.of(account) for account in settings.accounts]
         self.ledger = settings.ledger
         self.rest = self.ws = self.ws_api = ""
+        self.faults = faults_of(self)
         self._started: Future[asyncio.AbstractEventLoop] = Future()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="bowstring-exchange", daemon=True)
@@ -89,7 +92,7 @@ class LocalExchange:
     async def _serve(self) -> None:
         async with self.server:
             self._started.set_result(asyncio.get_running_loop())
-            await self._stop.wait()
+            await self.server.wait(self._stop)
 
 
 def _resolve(result: "Future[T]", function: Callable[[ExchangeServer], T], server: ExchangeServer) -> None:

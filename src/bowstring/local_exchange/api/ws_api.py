@@ -76,6 +76,10 @@ class WsApi:
         """Close all connections, and forget the calls that are delayed."""
         for task in self._delayed:
             task.cancel()
+        await self.disconnect(code=code, reason=reason)
+
+    async def disconnect(self, *, code: int, reason: str = "") -> None:
+        """Close all connections."""
         await asyncio.gather(*(socket.close(code=code, reason=reason) for socket in self._connections))
 
 

@@ -8,7 +8,7 @@ from bowstring.local_exchange.api.endpoints import BY_METHOD, by_path
 from bowstring.local_exchange.api.faults import Answer, Faults, Lost, Trouble
 from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.faults.call_effects import Add, Effect, effect
-from bowstring.local_exchange.faults.kinds import CallFault, Fault
+from bowstring.local_exchange.faults.kinds import CallFault, Fault, LagQueries, StaleSnapshot
 from bowstring.local_exchange.faults.names import check_account, check_symbol
 from bowstring.local_exchange.faults.switch import Switch
 
@@ -23,6 +23,7 @@ _BY_NAME: Mapping[str, Endpoint] = {
     **{f"{method} {path}": endpoint for (method, path), endpoint in by_path(with_legacy=True).items()},
     **BY_METHOD,
 }
+_ONLY: Mapping[type[CallFault], str] = {LagQueries: "queries", StaleSnapshot: "depth"}
 
 
 class CallFaults:
@@ -37,7 +38,9 @@ class CallFaults:
         assert isinstance(fault, CallFault)
         check_account(self._service.exchange, fault.account, of=fault)
         check_symbol(self._service.exchange, fault.symbol, of=fault)
-        _endpoints(fault)
+        only = _ONLY.get(type(fault), "any")
+        if not _endpoints(fault, fault.calls) <= _endpoints(fault, only):
+            raise ConfigError(f"calls of {type(fault).__name__} is {fault.calls!r}: it is for {only} only")
 
     def on(self, switch: Switch) -> None:
         fault = switch.fault
@@ -94,7 +97,7 @@ class _InTrouble:
 
 
 def _matcher(fault: CallFault) -> Callable[[Call], bool]:
-    endpoints = _endpoints(fault)
+    endpoints = _endpoints(fault, fault.calls)
 
     def is_met(call: Call) -> bool:
         return (
@@ -107,10 +110,10 @@ def _matcher(fault: CallFault) -> Callable[[Call], bool]:
     return is_met
 
 
-def _endpoints(fault: CallFault) -> frozenset[int]:
-    if belongs := _GROUPS.get(fault.calls):
+def _endpoints(fault: CallFault, calls: str) -> frozenset[int]:
+    if belongs := _GROUPS.get(calls):
         return frozenset(id(endpoint) for endpoint in _BY_NAME.values() if belongs(endpoint))
-    if endpoint := _BY_NAME.get(fault.calls):
+    if endpoint := _BY_NAME.get(calls):
         return frozenset({id(endpoint)})
     groups, names = ", ".join(_GROUPS), ", ".join(sorted(BY_METHOD))
-    raise ConfigError(f"calls of {type(fault).__name__} is {fault.calls!r}: there are {groups}, and {names}")
+    raise ConfigError(f"calls of {type(fault).__name__} is {calls!r}: there are {groups}, and {names}")

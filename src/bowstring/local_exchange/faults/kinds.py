@@ -207,7 +207,10 @@ class ExpireKey(Fault, frozen=True, kw_only=True):
 
 
 class SkewClock(Fault, frozen=True, kw_only=True):
-    """The exchange's time is so many seconds ahead, or behind if they are negative."""
+    """The exchange's time is so many seconds ahead, or behind if they are negative.
+
+    Where it would step back, what trades keep stands still until it has caught up.
+    """
 
     seconds: float
 

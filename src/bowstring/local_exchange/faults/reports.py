@@ -45,7 +45,8 @@ class ReportFaults:
         return self._deliver(account, event)
 
     def _replug(self) -> None:
-        self._plug(None if all(switch.is_done for switch in self._keepers) else self.tell)
+        may_happen = any(not switch.is_done or keeper.is_waiting for switch, keeper in self._keepers.items())
+        self._plug(self.tell if may_happen else None)
 
 
 class _Keeper:
@@ -54,8 +55,13 @@ class _Keeper:
     def __init__(self, fault: kinds.ReportFault, deliver: Tell) -> None:
         self.deliver = deliver
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it takes the next event even if its switch is done."""
+        return False
+
     def wants(self, switch: Switch) -> bool:
-        return switch.fires()
+        return self.is_waiting or switch.fires()
 
     def take(self, account: Account, event: PrivateEvent) -> None:
         pass
@@ -100,8 +106,9 @@ class _Reorder(_Keeper):
         self._order = fault.order or tuple(reversed(range(fault.size)))
         self._kept: list[tuple[Account, PrivateEvent]] = []
 
-    def wants(self, switch: Switch) -> bool:
-        return bool(self._kept) or switch.fires()
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._kept)
 
     def take(self, account: Account, event: PrivateEvent) -> None:
         self._kept.append((account, event))

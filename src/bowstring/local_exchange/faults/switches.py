@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from bowstring.core.errors import ConfigError
-from bowstring.local_exchange.faults.kinds import Fault, Mix, SwitchOn
+from bowstring.local_exchange.faults.kinds import AnyFault, Fault, Mix, SwitchOn
 from bowstring.local_exchange.faults.mix import members
 from bowstring.local_exchange.faults.switch import Panel, State, Switch
 
@@ -81,6 +81,8 @@ class FaultSwitches:
             self._panel(switch.fault).off(switch)
 
     def _check(self, fault: Fault) -> None:
+        if not isinstance(fault, AnyFault):
+            raise ConfigError(f"{type(fault).__name__} is a kind of faults: switch one of them on")
         if isinstance(fault, SwitchOn):
             self._check(fault.switches)
         if isinstance(fault, Mix):
