@@ -1,5 +1,6 @@
 """The exchange as a server: what is served where, how it ends, and what it cannot do."""
 
+import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +13,7 @@ import pytest
 from bowstring.core.errors import ConfigError
 from bowstring.local_exchange.accounts import AccountDefinition
 from bowstring.local_exchange.audit import replay
+from bowstring.local_exchange.matching.orders import Refused
 from bowstring.local_exchange.server import ExchangeServer, Settings
 
 PLACES = ("/ws/btcusdt@trade", "/ws", "/stream?streams=btcusdt@trade", "/ws-api/v3")
@@ -96,3 +98,18 @@ async def test_the_same_seed_makes_the_same_past() -> None:
 
     async with served(speed=1, seed=7) as (one, _), served(speed=1, seed=7) as (same, _), served(speed=1) as (other, _):
         assert past(one) == past(same) != past(other)
+
+
+async def test_what_is_raised_inside_comes_out_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with served():
+            raise ZeroDivisionError
+
+
+async def test_what_fails_in_the_exchange_is_raised() -> None:
+    with pytest.raises(ExceptionGroup) as failed:
+        async with served(speed=1) as (server, _):
+            assert server.participants is not None
+            server.exchange.markets.clear()
+            await server.wait(asyncio.Event())
+    assert failed.group_contains(Refused)

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -150,18 +150,28 @@ class ExchangeServer:
             raise ConfigError(f"cannot serve on {self.host} port {self.port}: {error.strerror}") from None
         self.port = runner.addresses[0][1]
 
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Wait for the event, or until something fails inside, which is raised on leaving."""
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping, self._passing}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+
     @asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:
-        """Time passes: participants trade, and streams have their ticks."""
+        self._passing = asyncio.create_task(self._pass_time())
+        try:
+            yield
+        finally:
+            self._passing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._passing
+
+    async def _pass_time(self) -> None:
+        """Participants trade, and streams have their ticks."""
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(self.market_data.run())]
+            tasks.create_task(self.market_data.run())
             if self.participants is not None:
-                running.append(tasks.create_task(self.participants.run()))
-            try:
-                yield
-            finally:
-                for task in running:
-                    task.cancel()
+                tasks.create_task(self.participants.run())
 
     async def _close_connections(self) -> None:
         self.market_data.announce_shutdown()
@@ -178,7 +188,7 @@ async def serve(server: ExchangeServer, *, ready: Callable[[ExchangeServer], Non
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with server:
         ready(server)
-        await stop.wait()
+        await server.wait(stop)
 
 
 def _listing(symbol: str) -> Listing:

@@ -89,7 +89,7 @@ class LocalExchange:
     async def _serve(self) -> None:
         async with self.server:
             self._started.set_result(asyncio.get_running_loop())
-            await self._stop.wait()
+            await self.server.wait(self._stop)
 
 
 def _resolve(result: "Future[T]", function: Callable[[ExchangeServer], T], server: ExchangeServer) -> None:
