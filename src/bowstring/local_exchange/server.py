@@ -79,7 +79,7 @@ class ExchangeServer:
     @property
     def addresses(self) -> Addresses:
         """Where clients find it."""
-        place = f"{self.host}:{self.port}"
+        place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         return Addresses(rest=f"http://{place}", ws=f"ws://{place}", ws_api=f"ws://{place}/ws-api/v3")
 
     async def __aenter__(self) -> Self:
