@@ -1,6 +1,7 @@
 """The exchange as a server: what is served where, how it ends, and what it cannot do."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -113,6 +114,24 @@ async def break_it() -> None:
 
 
 async def test_what_fails_in_the_exchange_is_raised() -> None:
-    with pytest.raises(ExceptionGroup) as failed:
+    with pytest.raises(Refused, match="Invalid symbol"):
         await break_it()
-    assert failed.group_contains(Refused)
+
+
+async def fill_the_disk(ledger: Path, monkeypatch: pytest.MonkeyPatch, *, full: int) -> None:
+    write = os.write
+
+    def to_full(_: int, data: bytes) -> int:
+        return write(full, data)
+
+    async with served(speed=5, ledger=ledger) as (server, _):
+        monkeypatch.setattr("bowstring.local_exchange.ledger.os.write", to_full)
+        await server.wait(asyncio.Event())
+
+
+async def test_an_exchange_whose_ledger_cannot_be_written_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+
+    with pytest.raises(OSError, match="No space left"):
+        await fill_the_disk(tmp_path / "ledger", monkeypatch, full=full)
+    os.close(full)

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -163,8 +163,12 @@ class ExchangeServer:
             yield
         finally:
             self._passing.cancel()
-            with suppress(asyncio.CancelledError):
+            try:
                 await self._passing
+            except asyncio.CancelledError:
+                pass
+            except ExceptionGroup as failed:
+                raise failed.exceptions[0] from None
 
     async def _pass_time(self) -> None:
         """Participants trade, and streams have their ticks."""
