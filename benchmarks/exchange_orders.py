@@ -30,7 +30,7 @@ from picows import (
 )
 
 from benchmarks.feed import ROOT
-from benchmarks.figures import OTHER, TESTED, Ratio, Sample, Table, alternate, pin
+from benchmarks.figures import OTHER, TESTED, Ratio, Sample, Table, alternate, cpu_s, pin
 
 REST_HZ, WS_API_HZ = 1500, 5000
 CONNECTIONS, AHEAD = 8, 8  # of REST; requests under way at once of the WebSocket API, on two connections
@@ -60,7 +60,7 @@ def run(*, runs: int, seconds: float) -> Iterator[Table]:
 
 
 class Orders:
-    """What clients send: alice and bob in turn sell and buy at one price; ``answered_ns`` is how long each took."""
+    """What clients send: alice and bob in turn sell and buy at one price; ``took_ns`` is how long each answer took."""
 
     def __init__(self, told: Told) -> None:
         self._accounts = told["accounts"][:2]
@@ -172,12 +172,13 @@ def _measured(serve: Callable[[], Any], client: Callable[..., Any], *, seconds: 
         orders = Orders(told)
         uvloop.run(client(told, orders, seconds=_WARM_S))
         orders.took_ns.clear()
-        began = time.perf_counter()
+        began, used_s = time.perf_counter(), cpu_s(told["process"])
         uvloop.run(client(told, orders, seconds=seconds))
-        took_s = time.perf_counter() - began
+        took_s, used_s = time.perf_counter() - began, cpu_s(told["process"]) - used_s
     ordered = sorted(orders.took_ns)
     return {
         "orders a second": len(ordered) / took_s,
+        "a second of CPU": len(ordered) / max(0.01, used_s),
         "p50 us": ordered[len(ordered) // 2] / 1000,
         "p99 us": ordered[len(ordered) * 99 // 100] / 1000,
     }
@@ -203,7 +204,7 @@ def _process(module: list[str]) -> Generator[Told, None, None]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
-            yield json.loads(process.stdout.readline())
+            yield {**json.loads(process.stdout.readline()), "process": process.pid}
         finally:
             process.terminate()
 

@@ -30,6 +30,15 @@ def pin(core: int) -> None:
         os.sched_setaffinity(0, {core})
 
 
+def cpu_s(process: int) -> float:
+    """What a process has used of a core, as Linux counts it: 0 elsewhere."""
+    try:
+        ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    except FileNotFoundError:
+        return 0.0
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
 def percentile(samples: Sequence[float], fraction: float) -> float:
     """The value that ``fraction`` of the samples do not exceed."""
     return sorted(samples)[min(int(fraction * len(samples)), len(samples) - 1)]

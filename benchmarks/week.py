@@ -3,6 +3,9 @@
 Participants make the market, and clients with fees trade in it at random. Each hour all balances and fees are added up
 and the resident set is measured; at the end the ledger is replayed and held against the exchange. ``--speed 1`` is as
 much as the exchange has in life, and takes a quarter of an hour a day.
+
+Of orders, fills and candles less is kept than in life: enough of them to fill up within a day, so that what grows after
+it is a leak.
 """
 
 import argparse
@@ -22,6 +25,7 @@ from bowstring.local_exchange.clerk import Clerk
 from bowstring.local_exchange.clock import Clock
 from bowstring.local_exchange.feed import MARKETS
 from bowstring.local_exchange.ledger import LedgerFile
+from bowstring.local_exchange.matching import accounts, candles, market
 from bowstring.local_exchange.matching.accounts import Account
 from bowstring.local_exchange.matching.exchange import Cancel, Exchange
 from bowstring.local_exchange.matching.market import Market
@@ -153,6 +157,7 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=0.05, help="times the usual events (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     arguments = parser.parse_args()
+    accounts.ORDERS_KEPT, accounts.FILLS_KEPT, candles.KEPT, market.TRADES_KEPT = 200, 200, 24, 1000
     with TemporaryDirectory() as folder, suppress(BrokenPipeError):
         for line in _report(Path(folder) / "ledger", arguments):
             print(line, flush=True)
@@ -162,7 +167,7 @@ def _report(ledger: Path, arguments: argparse.Namespace) -> Iterator[str]:
     began, week = time.perf_counter(), Week(ledger, speed=arguments.speed, seed=arguments.seed)
     wrong = list(week.run(arguments.days * DAY_S))
     took_s = time.perf_counter() - began
-    trades = sum(market.next_trade_id - 1 for market in week.exchange.markets.values())
+    trades = sum(one.next_trade_id - 1 for one in week.exchange.markets.values())
     placed, refused = (sum(getattr(one, name) for one in week.clients) for name in ("placed", "refused"))
     yield f"{arguments.days:g} days in {took_s:.0f} s: {trades:,} trades"
     yield f"clients: {placed:,} orders, {refused:,} refused"

@@ -79,7 +79,9 @@ def test_a_write_that_is_cut_short_is_gone_on_with(tmp_path: Path, monkeypatch: 
     assert [line["kind"] for line in read(file.path)] == ["a", "b"]
 
 
-def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_is_told_and_nothing_comes_after_the_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file, full = LedgerFile(tmp_path / "ledger"), os.open("/dev/full", os.O_WRONLY)
     write = os.write
 
@@ -90,6 +92,10 @@ def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     with pytest.raises(OSError, match="No space left"):
         file.append([{"kind": "a"}])
+    monkeypatch.undo()
+    with pytest.raises(OSError, match="No space left"):
+        file.append([{"kind": "b"}])
+    assert list(read(file.path)) == []
     os.close(full)
 
 

@@ -1,5 +1,7 @@
 """The exchange as a server: what is served where, how it ends, and what it cannot do."""
 
+import asyncio
+import os
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +14,7 @@ import pytest
 from bowstring.core.errors import ConfigError
 from bowstring.local_exchange.accounts import AccountDefinition
 from bowstring.local_exchange.audit import replay
+from bowstring.local_exchange.matching.orders import Refused
 from bowstring.local_exchange.server import ExchangeServer, Settings
 
 PLACES = ("/ws/btcusdt@trade", "/ws", "/stream?streams=btcusdt@trade", "/ws-api/v3")
@@ -96,3 +99,39 @@ async def test_the_same_seed_makes_the_same_past() -> None:
 
     async with served(speed=1, seed=7) as (one, _), served(speed=1, seed=7) as (same, _), served(speed=1) as (other, _):
         assert past(one) == past(same) != past(other)
+
+
+async def test_what_is_raised_inside_comes_out_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with served():
+            raise ZeroDivisionError
+
+
+async def break_it() -> None:
+    async with served(speed=1) as (server, _):
+        server.exchange.markets.clear()
+        await server.wait(asyncio.Event())
+
+
+async def test_what_fails_in_the_exchange_is_raised() -> None:
+    with pytest.raises(Refused, match="Invalid symbol"):
+        await break_it()
+
+
+async def fill_the_disk(ledger: Path, monkeypatch: pytest.MonkeyPatch, *, full: int) -> None:
+    write = os.write
+
+    def to_full(_: int, data: bytes) -> int:
+        return write(full, data)
+
+    async with served(speed=5, ledger=ledger) as (server, _):
+        monkeypatch.setattr("bowstring.local_exchange.ledger.os.write", to_full)
+        await server.wait(asyncio.Event())
+
+
+async def test_an_exchange_whose_ledger_cannot_be_written_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+
+    with pytest.raises(OSError, match="No space left"):
+        await fill_the_disk(tmp_path / "ledger", monkeypatch, full=full)
+    os.close(full)

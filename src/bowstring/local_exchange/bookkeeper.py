@@ -69,8 +69,10 @@ class Bookkeeper:
             for name, account in self._exchange.accounts.items()
         }
         line: Line = {"kind": "close", "time_us": time_us, "balances": balances, "fees": _numbers(self._exchange.fees)}
-        self._file.append([*self._new_accounts(self._exchange.accounts.values()), line])
-        self._file.close()
+        try:
+            self._file.append([*self._new_accounts(self._exchange.accounts.values()), line])
+        finally:
+            self._file.close()
 
     def _is_kept(self, account: Account) -> bool:
         return self._participants or not account.is_participant

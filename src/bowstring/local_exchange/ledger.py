@@ -39,13 +39,23 @@ class LedgerFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._failed: OSError | None = None
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
 
     def append(self, lines: Iterable[Mapping[str, object]]) -> None:
-        """Write lines, in one call, before this returns. Raises `OSError`, and then nothing may be replied."""
+        """Write lines, in one call, before this returns.
+
+        Raises `OSError`, and then nothing may be replied; from then on it always does: nothing comes after a gap.
+        """
+        if self._failed is not None:
+            raise self._failed
         data = memoryview("".join(f"{_encode(line)}\n" for line in lines).encode())
-        while data:  # a full disk takes a part, then refuses the rest
-            data = data[os.write(self._descriptor, data) :]
+        try:
+            while data:  # a full disk takes a part, then refuses the rest
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as error:
+            self._failed = error
+            raise
 
     def close(self) -> None:
         """Nothing is appended any more."""

@@ -201,3 +201,15 @@ def test_fees_are_rounded_down() -> None:
     desk.buy(desk.b, 0.00000003, 1)
 
     assert desk.exchange.fees == {"USDT": 1, "BTC": 1}
+
+
+def test_each_account_pays_its_own_rates() -> None:
+    desk = Desk()
+    funds = {"BTC": 10 * UNIT, "USDT": 1000 * UNIT}
+    maker = desk.exchange.open_account("maker", balances=funds, maker_fee=UNIT // 100, taker_fee=UNIT // 50)
+    taker = desk.exchange.open_account("taker", balances=funds, maker_fee=UNIT // 25, taker_fee=UNIT // 20)
+    desk.sell(maker, 1, 100)
+
+    desk.buy(taker, 1, 100)
+
+    assert desk.exchange.fees == {"USDT": UNIT, "BTC": UNIT // 20}
