@@ -21,8 +21,18 @@ with atheris.instrument_imports(include=["bowstring"]):
     from bowstring.core.messages import Event
     from bowstring.market.instrument import Instrument
     from bowstring.venues.binance.exchange_info import parse_exchange_info
+    from bowstring.venues.binance.order_results import (
+        parse_balances,
+        parse_order,
+        parse_orders,
+        parse_replaced,
+        parse_time,
+        parse_trades,
+    )
     from bowstring.venues.binance.payloads import KINDS
+    from bowstring.venues.binance.refusal import read_pause_s, read_refusal
     from bowstring.venues.binance.snapshot import parse_snapshot
+    from bowstring.venues.binance.user_data import Answer, parse_message
     from bowstring.venues.binance.wire import Parser, Stream, parse_error, stream_of
 
 FOLDER = Path("build/fuzz")
@@ -60,6 +70,18 @@ SEEDS = {
         b'{"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":'
         b'[{"filterType":"PRICE_FILTER","minPrice":"0.01","maxPrice":"10","tickSize":"0.01"}]}]}'
     ],
+    "orders": [
+        b'{"id":1,"status":200,"result":{"symbol":"BTCUSDT","orderId":1,"clientOrderId":"a","status":"NEW","executedQty":"0"}}',
+        b'{"id":1,"status":400,"error":{"code":-2022,"msg":"","data":{"newOrderResult":"FAILURE","newOrderResponse":{"code":-1}}}}',
+        b'{"event":{"e":"executionReport","s":"BTCUSDT","c":"a","C":"","S":"BUY","x":"TRADE","X":"FILLED","r":"NONE","i":1,'
+        b'"z":"1","l":"1","L":"1","n":"0","N":null,"T":1,"t":1,"m":true}}',
+        b'{"event":{"e":"outboundAccountPosition","u":1,"B":[{"a":"BTC","f":"1","l":"0"}]}}',
+        b'[{"id":1,"orderId":1,"price":"1","qty":"1","commission":"0","commissionAsset":"BTC","time":1,"isBuyer":true,'
+        b'"isMaker":false}]',
+        b'{"newOrderResponse":{"symbol":"BTCUSDT","orderId":1,"clientOrderId":"a","status":"NEW","executedQty":"0"}}',
+        b'{"balances":[{"asset":"BTC","free":"1","locked":"0"}]}',
+        b'{"serverTime":1}',
+    ],
     "messages": [b"\x82\xaaevent_type\xa5Quote\xa3seq\x01"],
 }
 
@@ -81,6 +103,30 @@ def exchange_info(data: bytes) -> None:
     parse_exchange_info(data, venue="binance")
 
 
+def orders(data: bytes) -> None:
+    results = [data]
+    with contextlib.suppress(BadMessage):
+        told = parse_message(data, {"BTCUSDT": SPOT})
+        if isinstance(told, Answer):
+            results = [bytes(told.result), bytes(told.error)]
+    for result in results:
+        for parse in (parse_order, parse_replaced, parse_balances, parse_time, _orders, _trades):
+            with contextlib.suppress(BadMessage):
+                parse(result)
+        read_refusal(result)
+        read_pause_s(result)
+
+
+def _orders(data: bytes) -> None:
+    for order in parse_orders(data):
+        order.report()
+
+
+def _trades(data: bytes) -> None:
+    for trade in parse_trades(data):
+        trade.report("BTC/USDT", "a")
+
+
 def messages(data: bytes) -> None:
     decode(data, Event)
 
@@ -89,6 +135,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "frames": frames,
     "snapshot": snapshot,
     "exchange-info": exchange_info,
+    "orders": orders,
     "messages": messages,
 }
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bowstring.core.errors import ConfigError, NotSent
-from bowstring.net.budget import Charge, Kind, WeightBudget
+from bowstring.net.budget import KINDS, Charge, Kind, WeightBudget
 
 S = 1_000_000_000
 WINDOW_S = 60
@@ -144,7 +144,7 @@ def test_a_pause_without_an_end_lasts_as_long_as_the_window() -> None:
 def test_a_pause_of_reads_lets_writes_and_cancels_pass() -> None:
     keyed = budget(Time())
 
-    keyed.pause(7, reads_only=True)
+    keyed.pause(7, kinds=("read",))
 
     assert keyed.wait_s(1) == 7
     assert keyed.wait_s(1, kind="write") == keyed.wait_s(1, kind="cancel") == 0
@@ -289,3 +289,23 @@ class Traffic(RuleBasedStateMachine):
 
 
 TestTraffic = Traffic.TestCase
+
+
+def test_what_turned_out_to_be_free_is_not_counted() -> None:
+    keyed = budget(Time())
+
+    charge = keyed.take(90, kind="write")
+    assert keyed.wait_s(1) > 0
+    keyed.settle(charge, is_free=True)
+
+    assert keyed.wait_s(90) == 0
+    assert keyed.wait_s(91) == math.inf
+
+
+@pytest.mark.parametrize(("writes_only", "paused"), [(True, ["write"]), (False, ["read", "write", "cancel"])])
+def test_a_limit_of_new_orders_keeps_no_cancel_waiting(writes_only: bool, paused: list[Kind]) -> None:
+    keyed = budget(Time())
+
+    keyed.obey(429, 5.0, writes_only=writes_only)
+
+    assert [kind for kind in KINDS if keyed.wait_s(1, kind=kind) == 5.0] == paused

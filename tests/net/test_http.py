@@ -12,9 +12,9 @@ from itertools import count
 import pytest
 
 from bowstring.core.errors import ConfigError, Disconnected, NotSent, Rejected
-from bowstring.net.budget import WeightBudget
+from bowstring.net.budget import BAN_S, WeightBudget
 from bowstring.net.exchange import MAX_BODY_BYTES, Response
-from bowstring.net.http import BAN_S, HttpClient, Query, Refusal, public_url
+from bowstring.net.http import HttpClient, Query, Refusal, public_url
 from tests.net.http_server import HANG_UP, RESET, SILENCE, HttpServer, Sleeper, answer, free_url, http_server
 
 UNKNOWN = "the outcome is unknown"

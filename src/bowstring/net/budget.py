@@ -8,13 +8,19 @@ counts in **every window in which it may have arrived**, and no window can be ov
 
 import math
 import sys
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Literal, get_args
 
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError, NotSent
 
 Kind = Literal["read", "write", "cancel"]
+KINDS = get_args(Kind)
+BAN_S = 120.0  # a 418 that does not say for how long; Binance bans "from 2 minutes to 3 days"
+
+LIMITED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT}
+"""Statuses that mean: refused, and be silent for a while."""
 
 
 class Charge:
@@ -58,7 +64,8 @@ class WeightBudget:
         self._now_ns = now_ns or Clock().now_ns
         self._used: dict[int, int] = {}
         self._under_way: set[Charge] = set()
-        self._closed_until_ns = self._no_reads_until_ns = 0
+        self._present = (0, 0)  # the windows that the server may be in, as of the last look
+        self._paused_until_ns: dict[Kind, int] = dict.fromkeys(KINDS, 0)
 
     def wait_s(self, weight: int, *, kind: Kind = "read") -> float:
         """Seconds until there may be room for the request, 0 if there is; ``inf`` if there never will be."""
@@ -66,8 +73,8 @@ class WeightBudget:
         room = self._limit if kind == "cancel" else self._limit - self._reserve
         if weight > room:
             return math.inf
-        free_ns = self._paused_until_ns(kind)
-        for window in self._windows(now_ns):
+        free_ns = self._paused_until_ns[kind]
+        for window in self._present:
             if self._used.get(window, 0) + weight > room:
                 free_ns = max(free_ns, self._over_ns(window))
         return max(0, free_ns - now_ns) / 1e9
@@ -77,38 +84,49 @@ class WeightBudget:
         wait_s = self.wait_s(weight, kind=kind)
         if wait_s > 0:
             raise NotSent(f"{self._why(weight, kind)}: nothing for {wait_s:.3f} s")
-        first, last = self._windows(self._now_ns())
+        first, last = self._present
         charge = Charge(weight, first=first, last=last)
         self._under_way.add(charge)
         for window in range(first, last + 1):
             self._used[window] = self._used.get(window, 0) + weight
         return charge
 
-    def settle(self, charge: Charge, *, used: int | None = None) -> None:
-        """The request is over; ``used`` is what the server said that the present window has used."""
+    def settle(self, charge: Charge, *, used: int | None = None, is_free: bool = False) -> None:
+        """The request is over; ``used`` is what the server said that the present window has used.
+
+        ``is_free``: the server counts no weight for it, as it turned out.
+        """
         self._advance()
         self._under_way.discard(charge)
-        first, last = self._windows(self._now_ns())
+        if is_free:
+            for window in range(charge.first, charge.last + 1):
+                if window in self._used:
+                    self._used[window] = max(0, self._used[window] - charge.weight)
+        first, last = self._present
         if used is not None and charge.first == first == last:  # else it may speak of the window before
             others = sum(one.weight for one in self._under_way)  # which it may not have counted yet
             self._used[last] = max(self._used.get(last, 0), used + others)
 
-    def pause(self, seconds: float | None, *, reads_only: bool = False) -> None:
-        """Send nothing, or no reads, for so long; None: until the present window is over. Never shortens a pause."""
+    def pause(self, seconds: float | None, *, kinds: Sequence[Kind] = KINDS) -> None:
+        """Send nothing of these kinds for so long; None: until the present window is over. Never shortens a pause."""
         now_ns = self._now_ns()
         until_ns = self._over_ns(self._windows(now_ns)[1]) if seconds is None else now_ns + math.ceil(seconds * 1e9)
-        if reads_only:
-            self._no_reads_until_ns = max(self._no_reads_until_ns, until_ns)
-        else:
-            self._closed_until_ns = max(self._closed_until_ns, until_ns)
+        for kind in kinds:
+            self._paused_until_ns[kind] = max(self._paused_until_ns[kind], until_ns)
+
+    def obey(self, status: int, pause_s: float | None, *, writes_only: bool = False) -> None:
+        """A server refused a request with one of the `LIMITED` statuses, and asked to wait for ``pause_s``, if it did.
+
+        ``writes_only``: it limits new orders, and no cancel must wait for that.
+        """
+        if pause_s is None and status == HTTPStatus.IM_A_TEAPOT:
+            pause_s = BAN_S
+        self.pause(pause_s, kinds=("write",) if writes_only else KINDS)
 
     def _why(self, weight: int, kind: Kind) -> str:
-        if self._paused_until_ns(kind) > self._now_ns():
+        if self._paused_until_ns[kind] > self._now_ns():
             return "the server asked to wait"
         return f"weight {weight} exceeds what is left of {self._limit}"
-
-    def _paused_until_ns(self, kind: Kind) -> int:
-        return max(self._closed_until_ns, self._no_reads_until_ns if kind == "read" else 0)
 
     def _windows(self, now_ns: int) -> tuple[int, int]:
         """The windows that the server may be in: the first and the last, mostly the same."""
@@ -121,11 +139,13 @@ class WeightBudget:
     def _advance(self) -> int:
         """Count what is under way in the windows that have begun, and forget those that are over."""
         now_ns = self._now_ns()
-        first, last = self._windows(now_ns)
-        for charge in self._under_way:
-            for window in range(max(charge.last + 1, first), last + 1):
-                self._used[window] = self._used.get(window, 0) + charge.weight
-            charge.last = max(charge.last, last)
-        for window in [window for window in self._used if window < first]:
-            del self._used[window]
+        present = self._windows(now_ns)
+        if present != self._present:
+            self._present = first, last = present
+            for charge in self._under_way:
+                for window in range(max(charge.last + 1, first), last + 1):
+                    self._used[window] = self._used.get(window, 0) + charge.weight
+                charge.last = max(charge.last, last)
+            for window in [window for window in self._used if window < first]:
+                del self._used[window]
         return now_ns

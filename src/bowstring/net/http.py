@@ -18,16 +18,12 @@ from msgspec import Struct
 
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError, Disconnected, NotSent, Rejected
-from bowstring.net.budget import Charge, Kind, WeightBudget
+from bowstring.net.budget import LIMITED, Charge, Kind, WeightBudget
 from bowstring.net.exchange import Connections, NoAnswer, Response
 
 ATTEMPTS = 3
 MAX_PAUSE_S = 5.0  # between two attempts
 MAX_PART = 20  # longer parts of a path may be keys, and are not shown
-BAN_S = 120.0  # a 418 without Retry-After; Binance bans "from 2 minutes to 3 days"
-
-LIMITED = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT}
-"""Statuses that mean: refused, and be silent for a while."""
 
 Query = Mapping[str, str] | str | Callable[[], str]
 """A query: its parameters, or text that is encoded already and sent as it is, or a function that gives such a text for
@@ -37,10 +33,14 @@ log = logging.getLogger(__name__)
 
 
 class Refusal(Struct, frozen=True):
-    """A server's own words in a 4xx: its error code, ``""`` if it has none, and a text."""
+    """A server's own words in a 4xx: its error code, ``""`` if it has none, and a text.
+
+    ``orders_only``: what it asks to wait for in a 429 is new writes; cancels and reads are as welcome as before.
+    """
 
     code: str
     text: str
+    orders_only: bool = False
 
 
 def any_refusal(body: bytes) -> Refusal:
@@ -202,11 +202,10 @@ class HttpClient:
         """Send nothing for as long as the server says; to one that is only overloaded, no reads."""
         pause_s = _retry_after_s(response.headers.get("Retry-After", ""), now_ns=self._clock.now_ns())
         if response.status in LIMITED:
-            if pause_s is None and response.status == HTTPStatus.IM_A_TEAPOT:
-                pause_s = BAN_S
-            self._budget.pause(pause_s)
+            refusal = self._parse_error(response.body)
+            self._budget.obey(response.status, pause_s, writes_only=refusal is not None and refusal.orders_only)
         elif response.status == HTTPStatus.SERVICE_UNAVAILABLE and pause_s is not None:
-            self._budget.pause(pause_s, reads_only=True)
+            self._budget.pause(pause_s, kinds=("read",))
 
     def _told(self, request: "_Request", response: Response, refusal: Refusal | None) -> str:
         text = refusal.text if refusal else response.body[:200].decode(errors="replace")
@@ -228,6 +227,9 @@ class _Request(Struct, frozen=True):
     weight: int
     kind: Kind
     body: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"_Request({self.method} ...)"  # the rest may be secret
 
     def query(self) -> str:
         query = self.params() if callable(self.params) else self.params

@@ -1,24 +1,38 @@
 import asyncio
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from bowstring.collectors.timer import Every
-from bowstring.core.components import on
+from bowstring.core.components import Collector, Emit, on
 from bowstring.core.engine import Engine
 from bowstring.core.errors import ConfigError
-from bowstring.core.messages import Actions
+from bowstring.core.messages import Actions, Event
 from bowstring.market.events import Quote
-from bowstring.trading.messages import Fill, PlaceOrder
+from bowstring.trading.messages import Fill, OrderUpdate, PlaceOrder, Position
 from bowstring.trading.strategy import Strategy
 from bowstring.venues.binance import Binance, BinanceFutures
+from bowstring.venues.binance.gateway import OrdersOver
 from bowstring.venues.binance.venue import Mode
+from tests.venues.binance.account_facts import FILL, told
 from tests.venues.binance.facts import BTC, TICKER_FRAME, TRADE_FRAME
 from tests.venues.binance.fake import FakeBinance
+from tests.venues.binance.fake_account import KEY, SECRET, FakeAccount, keys
+
+
+class Beat(Event, frozen=True):
+    """There is something to do."""
+
+
+@pytest.fixture
+async def account() -> AsyncIterator[FakeAccount]:
+    async with FakeAccount() as fake:
+        yield fake
 
 
 class Buyer(Strategy):
@@ -109,23 +123,126 @@ async def test_a_paper_account_sees_the_quotes_and_trades_of_its_own_venue_only(
     assert (seen[2].liquidity, seen[2].price) == ("maker", Decimal("100.20"))
 
 
-@pytest.mark.parametrize("mode", ["local", "testnet", "live"])
-def test_only_paper_executes_orders(mode: Mode) -> None:
-    venue = Binance(mode, rest_url="http://127.0.0.1:1", ws_url="ws://127.0.0.1:1")
+class Trader(Strategy):
+    """Buys when it is told to; remembers what it was told about its orders."""
 
-    with pytest.raises(
-        ConfigError, match=rf'Binance\("{mode}"\) gives market data; .* only "paper" of Binance Spot executes orders'
-    ):
+    def __init__(self) -> None:
+        self.told: list[OrderUpdate | Fill | Position] = []
+        self._changed = asyncio.Event()
+
+    @on(Beat)
+    def buy(self, beat: Beat) -> Actions:
+        yield PlaceOrder(symbol="BTC/USDT", side="buy", quantity=Decimal(1), price=Decimal("0.10"))
+
+    @on(OrderUpdate)
+    def note_order(self, update: OrderUpdate) -> None:
+        self._note(update)
+
+    @on(Fill)
+    def note_fill(self, fill: Fill) -> None:
+        self._note(fill)
+
+    @on(Position)
+    def note_position(self, position: Position) -> None:
+        self._note(position)
+
+    def _note(self, event: OrderUpdate | Fill | Position) -> None:
+        self.told.append(event)
+        self._changed.set()
+
+    async def until(self, count: int) -> list[OrderUpdate | Fill | Position]:
+        async with asyncio.timeout(10):
+            while len(self.told) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.told
+
+
+class OneBeat(Collector):
+    finite = False
+
+    async def run(self, emit: Emit) -> None:
+        emit(Beat())
+        await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("orders_over", ["ws", "rest"])
+async def test_a_bot_trades_on_the_venues_account(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch, orders_over: OrdersOver
+) -> None:
+    monkeypatch.setenv("BOWSTRING_BINANCE_HEDGE_KEY", KEY)
+    monkeypatch.setenv("BOWSTRING_BINANCE_HEDGE_SECRET", SECRET)
+    venue = Binance(
+        "local",
+        account="hedge",
+        rest_url=account.rest_url,
+        ws_url=account.rest_url.replace("http", "ws"),
+        instruments=[BTC],
+    )
+    trader = Trader()
+    engine = Engine(collectors=[OneBeat()], strategies=[trader], executors=[venue.executor(orders_over=orders_over)])
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(engine.run())
+        await account.until(lambda: account.open_orders)
+        (client_order_id,) = account.open_orders
+        await trader.until(1)
+        fill = FILL.replace('"c":"a-1"', f'"c":"{client_order_id}"').replace("4293153", "1").replace("0.75", "0.25")
+        await account.send(told(fill))
+        await trader.until(4)
+        engine.stop()
+
+    opened, filled, position, changed, cancelled = trader.told
+    assert isinstance(opened, OrderUpdate)
+    assert (opened.venue, opened.status, opened.venue_order_id) == ("binance:hedge", "open", "1")
+    assert isinstance(filled, Fill)
+    assert (filled.quantity, filled.fee_currency, filled.liquidity) == (Decimal("0.25"), "BTC", "maker")
+    assert isinstance(position, Position)
+    assert position.quantity == Decimal("0.24975")
+    assert isinstance(changed, OrderUpdate)
+    assert (changed.status, changed.filled) == ("open", Decimal("0.25"))
+    assert isinstance(cancelled, OrderUpdate)
+    assert cancelled.status == "cancelled"
+    assert account.open_orders == {}  # as it stopped
+
+
+@pytest.mark.parametrize("mode", ["local", "testnet", "live"])
+def test_without_keys_nobody_trades(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("BOWSTRING_BINANCE"):
+            monkeypatch.delenv(name)
+    venue = Binance(mode, rest_url="http://127.0.0.1:1", ws_url="ws://127.0.0.1:1", ws_api_url="ws://127.0.0.1:1")
+
+    with pytest.raises(ConfigError, match="no keys to trade at binance: set BOWSTRING_BINANCE_KEY to an API key, and"):
         venue.executor()
+
+
+@pytest.mark.parametrize(("mode", "urls"), [("testnet", {"rest_url": "http://x"}), ("live", {"ws_url": "ws://x"})])
+def test_orders_never_go_to_binance_when_another_server_was_given(mode: Mode, urls: dict[str, str]) -> None:
+    venue = Binance(mode, **urls)  # type: ignore[arg-type]  # mypy does not see which
+
+    with pytest.raises(ConfigError, match=rf'Binance\("{mode}"\) trades where its rest_url and its ws_api_url say'):
+        venue.executor(keys=keys())
+
+
+async def test_the_executor_says_how_long_a_request_is_valid() -> None:
+    venue = Binance("live", account="hedge")
+
+    gateway = venue.gateway(keys=keys(), recv_window_s=5.0)
+
+    assert (gateway.venue, gateway.validity_s, gateway.replaces_natively) == ("binance:hedge", 15.0, True)
+    for window in (0.0, -1.0, 61.0, float("nan")):
+        with pytest.raises(ConfigError, match=r"Binance recv_window_s is .*: give seconds, up to 60"):
+            venue.executor(keys=keys(), recv_window_s=window)
+    with pytest.raises(ConfigError, match='Binance orders_over is \'fix\': give "ws" or "rest"'):
+        venue.executor(keys=keys(), orders_over=cast("OrdersOver", "fix"))
 
 
 def test_futures_give_market_data_only() -> None:
     futures = BinanceFutures("paper", account="hedge")
 
     assert futures.name == "binance_futures:hedge"
-    with pytest.raises(
-        ConfigError, match=r'BinanceFutures\("paper"\) gives market data; .* only "paper" of Binance Spot'
-    ):
+    with pytest.raises(ConfigError, match="BinanceFutures gives market data; in this version only Binance Spot exec"):
         futures.executor()
 
 

@@ -10,14 +10,16 @@ from bowstring.core.errors import ConfigError
 class Market(Struct, frozen=True, kw_only=True):
     """One of the two.
 
-    ``urls`` are those of REST and websocket by mode. ``weight_limit`` is what requests may weigh in a minute.
-    ``routes`` says by the beginning of a stream's kind under which path of the websocket's URL it is served.
+    ``urls`` are those of REST and websocket by mode, ``ws_api_urls`` those of the WebSocket API. ``weight_limit`` is
+    what requests may weigh in a minute. ``routes`` says by the beginning of a stream's kind under which path of the
+    websocket's URL it is served.
     ``weights`` are those of a snapshot, each for as many levels at most.
     """
 
     venue: str
     title: str
     urls: Mapping[str, tuple[str, str]]
+    ws_api_urls: Mapping[str, str]
     exchange_info: str
     exchange_info_weight: int
     weight_limit: int
@@ -57,8 +59,9 @@ class Market(Struct, frozen=True, kw_only=True):
         return base + quote
 
 
-# Binance's documents "Market Data Only URLs", "General API Information", "SPOT Testnet" and, for the paths of futures
-# in force since 2026-04-23, "Important WebSocket Change Notice": a stream at the wrong path is silent, with no error.
+# Binance's documents "Market Data Only URLs", "General API Information", "WebSocket API", "SPOT Testnet" and, for the
+# paths of futures in force since 2026-04-23, "Important WebSocket Change Notice": a stream at the wrong path is silent,
+# with no error.
 SPOT = Market(
     venue="binance",
     title="spot",
@@ -66,6 +69,10 @@ SPOT = Market(
         "paper": ("https://data-api.binance.vision", "wss://data-stream.binance.vision"),
         "testnet": ("https://testnet.binance.vision", "wss://stream.testnet.binance.vision"),
         "live": ("https://api.binance.com", "wss://stream.binance.com:9443"),
+    },
+    ws_api_urls={
+        "testnet": "wss://ws-api.testnet.binance.vision/ws-api/v3",
+        "live": "wss://ws-api.binance.com:443/ws-api/v3",
     },
     exchange_info="/api/v3/exchangeInfo",
     exchange_info_weight=20,
@@ -84,6 +91,7 @@ FUTURES = Market(
         "testnet": ("https://demo-fapi.binance.com", "wss://fstream.binancefuture.com"),
         "live": ("https://fapi.binance.com", "wss://fstream.binance.com"),
     },
+    ws_api_urls={},
     exchange_info="/fapi/v1/exchangeInfo",
     exchange_info_weight=1,
     weight_limit=2400,

@@ -7,38 +7,27 @@ from typing import Literal, get_args
 
 from msgspec import structs
 
-from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError
-from bowstring.market.decimals import checked_decimal
 from bowstring.market.instrument import Instrument
 from bowstring.net.budget import WeightBudget
 from bowstring.net.http import HttpClient
 from bowstring.net.recorder import Recorder
-from bowstring.trading.executor import Policy
-from bowstring.trading.paper.executor import PaperExecutor
-from bowstring.trading.paper.gateway import PaperGateway
+from bowstring.trading.executor import OrderExecutor, Policy
+from bowstring.trading.intents import Intents
+from bowstring.venues.binance.gateway import RECV_WINDOW_S, BinanceGateway, OrdersOver
+from bowstring.venues.binance.keys import keys_from_environment
 from bowstring.venues.binance.listing import Listing
 from bowstring.venues.binance.markets import FUTURES, SPOT, Market
+from bowstring.venues.binance.paper import BALANCES, FEE, paper_executor
 from bowstring.venues.binance.payloads import INTERVALS
+from bowstring.venues.binance.settings import WORDS, check_symbols, checked_url, checked_way, checked_window
+from bowstring.venues.binance.signing import Keys
 from bowstring.venues.binance.snapshots import BinanceClient, Snapshots
 from bowstring.venues.binance.stream import MAX_STREAMS, BinanceStream
 
 Mode = Literal["paper", "local", "testnet", "live"]
 
 CANCEL_RESERVE = 600  # of the weight of a minute; a cancel weighs 1
-WORDS = {
-    "bookTicker": "quotes",
-    "trade": "trades",
-    "aggTrade": "agg_trades",
-    "depth@100ms": "books",
-    "markPrice@1s": "mark_prices",
-    "forceOrder": "liquidations",
-    "miniTicker": "daily_stats",
-}
-"""What a kind of stream is called here."""
-
-FEE = Decimal("0.001")  # of an account without discounts, maker and taker
-BALANCES = {"USDT": Decimal(100_000)}
 
 
 class _Venue:
@@ -53,6 +42,7 @@ class _Venue:
         account: str = "",
         rest_url: str | None = None,
         ws_url: str | None = None,
+        ws_api_url: str | None = None,
         instruments: Iterable[Instrument] | None = None,
         strict: bool = False,
         recorder: Recorder | None = None,
@@ -65,19 +55,26 @@ class _Venue:
         self._mode = mode
         self._strict = strict
         self._recorder = recorder
-        self._ws_url = _checked_url("ws_url", ws_url or default_ws_url, schemes=("ws", "wss"))
+        self._ws_url = checked_url("ws_url", ws_url or default_ws_url, schemes=("ws", "wss"))
+        self._ws_api_url = ws_api_url or self._ws_api(mode, is_elsewhere=bool(rest_url or ws_url))
         self._open_client: Callable[[], HttpClient] | None = None
         if instruments is None or rest_url:
-            url = _checked_url("rest_url", rest_url or default_rest_url, schemes=("http", "https"))
+            url = checked_url("rest_url", rest_url or default_rest_url, schemes=("http", "https"))
             limit = weight_limit or self._market.weight_limit
-            budget = WeightBudget(limit, reserve=CANCEL_RESERVE, header="X-MBX-USED-WEIGHT-1M")
-            self._open_client = partial(BinanceClient, url, budget=budget, recorder=recorder)
+            self._budget = WeightBudget(limit, reserve=CANCEL_RESERVE, header="X-MBX-USED-WEIGHT-1M")
+            self._open_client = partial(BinanceClient, url, budget=self._budget, recorder=recorder)
         self._listing = Listing(
             self.name,
             market=self._market,
             open_client=self._open_client if instruments is None else None,
             given=[structs.replace(one, venue=self.name) for one in instruments or ()],
         )
+
+    def _ws_api(self, mode: Mode, *, is_elsewhere: bool) -> str:
+        """Where orders go by default: never to Binance when another server was given for the rest."""
+        if mode == "local":
+            return f"{self._ws_url.rstrip('/')}/ws-api/v3"
+        return "" if is_elsewhere else self._market.ws_api_urls.get(mode, "")
 
     def quotes(self, *symbols: str, stale_after_s: float | None = 30.0) -> BinanceStream:
         """`Quote` on every change of the best bid or ask; `StreamStale` after ``stale_after_s`` without one."""
@@ -108,39 +105,6 @@ class _Venue:
         """`DailyStats` of the last 24 hours, once a second when it changes."""
         return self._subscribe({"miniTicker": symbols}, {})
 
-    def executor(
-        self,
-        *,
-        balances: Mapping[str, Decimal] = BALANCES,
-        maker_fee: Decimal = FEE,
-        taker_fee: Decimal = FEE,
-        latency_s: float = 0.0,
-        on_stop: Policy = "cancel",
-        on_halt: Policy = "cancel",
-    ) -> PaperExecutor:
-        """Executes orders on a paper account with these ``balances``, filled by what this venue's collectors show.
-
-        Fees are shares of what is received. An order arrives ``latency_s`` after it was sent. Raises `ConfigError`
-        unless the mode is ``"paper"``.
-        """
-        if self._mode != "paper" or self._market.is_futures:
-            raise ConfigError(
-                f'{type(self).__name__}("{self._mode}") gives market data; in this version only "paper" of Binance '
-                "Spot executes orders"
-            )
-        for currency, amount in balances.items():
-            checked_decimal(amount, f"{self.name} balance of {currency}")
-        gateway = PaperGateway(
-            self.name,
-            clock=Clock(),
-            instruments=self._listing.wanted,
-            balances=balances,
-            latency_s=latency_s,
-            maker_fee=checked_decimal(maker_fee, f"{self.name} maker_fee"),
-            taker_fee=checked_decimal(taker_fee, f"{self.name} taker_fee"),
-        )
-        return PaperExecutor(gateway, on_stop=on_stop, on_halt=on_halt)
-
     def _subscribe(
         self,
         subscriptions: Mapping[str, Sequence[str]],
@@ -150,7 +114,7 @@ class _Venue:
         max_streams: int = MAX_STREAMS,
     ) -> BinanceStream:
         for kind, symbols in subscriptions.items():
-            _check_symbols(symbols, f"{self.name} {WORDS.get(kind, kind)}")
+            check_symbols(symbols, f"{self.name} {WORDS.get(kind, kind)}")
         if both := set(subscriptions.get("trade", ())) & set(subscriptions.get("aggTrade", ())):
             raise ConfigError(
                 f"{self.name}: trades and agg_trades would each tell every trade of {', '.join(sorted(both))}"
@@ -172,16 +136,70 @@ class _Venue:
 class Binance(_Venue):
     """Binance Spot.
 
-    ``mode``: ``"paper"`` is live market data and simulated orders. The others give market data only, in this
-    version: ``"testnet"`` and ``"live"`` Binance's own, ``"local"`` that of a server whose URLs you give.
-    ``rest_url`` and ``ws_url`` point any mode at another server, such as `bowstring play`. ``account`` tells
-    several accounts apart: with ``"hedge"`` the venue of all messages is ``binance:hedge``. ``instruments``, when
-    given, are not fetched. ``strict`` has frames with undocumented fields reported as `BadData`: for tests. A
-    ``recorder`` keeps what is received. ``weight_limit`` is what requests may weigh in a minute, if that is not what
-    Binance grants everybody.
+    ``mode``: ``"paper"`` is live market data and simulated orders; ``"testnet"`` and ``"live"`` are Binance's own,
+    ``"local"`` is a server whose URLs you give. ``rest_url``, ``ws_url`` and, for orders, ``ws_api_url`` point any mode
+    at another server, such as `bowstring play`. ``account`` tells several accounts apart: with ``"hedge"`` the venue of
+    all messages is ``binance:hedge``. ``instruments``, when given, are not fetched. ``strict`` has frames with
+    undocumented fields reported as `BadData`: for tests. A ``recorder`` keeps what is received. ``weight_limit`` is
+    what requests may weigh in a minute, if that is not what Binance grants everybody.
     """
 
     _market = SPOT
+
+    def executor(
+        self,
+        *,
+        balances: Mapping[str, Decimal] = BALANCES,
+        maker_fee: Decimal = FEE,
+        taker_fee: Decimal = FEE,
+        latency_s: float = 0.0,
+        keys: Keys | None = None,
+        intents: Intents | None = None,
+        recv_window_s: float = RECV_WINDOW_S,
+        orders_over: OrdersOver = "ws",
+        on_stop: Policy = "cancel",
+        on_halt: Policy = "cancel",
+    ) -> OrderExecutor:
+        """Executes orders: with ``"paper"`` on a simulated account, else on the venue's.
+
+        The simulated one has these ``balances`` and is filled by what this venue's collectors show. Fees are shares of
+        what is received. An order arrives ``latency_s`` after it was sent.
+
+        The venue's is that of the ``keys`` given, or in the environment (`keys_from_environment`). Raises `ConfigError`
+        without. Intents are recorded in ``intents``. The venue refuses a request that it gets later than
+        ``recv_window_s``. Orders go over the connection that brings the account's events, and over REST where that is
+        down; with ``orders_over="rest"`` always.
+        """
+        if self._mode == "paper":
+            return paper_executor(
+                self.name,
+                listing=self._listing,
+                balances=balances,
+                maker_fee=maker_fee,
+                taker_fee=taker_fee,
+                latency_s=latency_s,
+                on_stop=on_stop,
+                on_halt=on_halt,
+            )
+        gateway = self.gateway(keys=keys, recv_window_s=recv_window_s, orders_over=orders_over)
+        return OrderExecutor(gateway, intents=intents, on_stop=on_stop, on_halt=on_halt)
+
+    def gateway(
+        self, *, keys: Keys | None = None, recv_window_s: float = RECV_WINDOW_S, orders_over: OrdersOver = "ws"
+    ) -> BinanceGateway:
+        """What `executor` trades by, in all modes but ``"paper"``. Raises `ConfigError` where something is missing."""
+        if self._open_client is None or not self._ws_api_url:
+            raise ConfigError(f'Binance("{self._mode}") trades where its rest_url and its ws_api_url say: give both')
+        return BinanceGateway(
+            self.name,
+            keys=keys or keys_from_environment(self.name),
+            listing=self._listing,
+            open_client=self._open_client,
+            budget=self._budget,
+            ws_api_url=checked_url("ws_api_url", self._ws_api_url, schemes=("ws", "wss")),
+            recv_window_s=checked_window(recv_window_s),
+            orders_over=checked_way(orders_over),
+        )
 
     def trades(self, *symbols: str, aggregate: bool = False, stale_after_s: float | None = None) -> BinanceStream:
         """Every public `Trade`; with ``aggregate``, what one taker order traded at one price is one."""
@@ -222,6 +240,10 @@ class BinanceFutures(_Venue):
     """
 
     _market = FUTURES
+
+    def executor(self) -> OrderExecutor:
+        """Raises `ConfigError`: this version trades on Spot only."""
+        raise ConfigError("BinanceFutures gives market data; in this version only Binance Spot executes orders")
 
     def trades(self, *symbols: str, stale_after_s: float | None = None) -> BinanceStream:
         """Every public `Trade`; what takers of one side traded at one price within 100 ms is one."""
@@ -268,19 +290,3 @@ class BinanceFutures(_Venue):
     def liquidations(self, *symbols: str) -> BinanceStream:
         """`Liquidation`: of each symbol the latest within a second, so not every one."""
         return self._subscribe({"forceOrder": symbols}, {})
-
-
-def _check_symbols(symbols: object, where: str) -> None:
-    if isinstance(symbols, str):
-        raise ConfigError(f'{where} is one string: write ["{symbols}"]')
-    if not isinstance(symbols, Iterable):
-        raise ConfigError(f'{where} is {symbols!r}: write a list of symbols, as in ["BTC/USDT"]')
-    for symbol in symbols:  # pyright: ignore[reportUnknownVariableType]  # whatever was given
-        if not isinstance(symbol, str):
-            raise ConfigError(f'{where}: {symbol!r} is no symbol: give each as a string, "BTC/USDT", without brackets')
-
-
-def _checked_url(setting: str, url: str, *, schemes: tuple[str, str]) -> str:
-    if url.partition("://")[0] not in schemes:
-        raise ConfigError(f'Binance {setting} {url!r}: give a URL such as "{schemes[0]}://127.0.0.1:9000"')
-    return url

@@ -148,10 +148,10 @@ def text_of(frame: Frame) -> str:
     return frame if isinstance(frame, str) else frame.decode(errors="replace")
 
 
-def parse_error(body: bytes) -> tuple[int, str]:
+def parse_error(body: Frame | Raw) -> tuple[int, str]:
     """Code and text of an HTTP refusal's body, ``{"code": -1121, "msg": "..."}``; 0 and an excerpt of anything else."""
     try:
         error = _decode_error(body)
     except MALFORMED:
-        return 0, text_of(body[:200])
+        return 0, text_of(bytes(body)[:200] if isinstance(body, Raw) else body[:200])
     return error.code or 0, error.msg
