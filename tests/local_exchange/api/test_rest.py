@@ -244,11 +244,13 @@ async def test_the_wallet_is_read() -> None:
         fees = await visitor.sign("GET", "/sapi/v1/asset/tradeFee", {"symbol": "BTCUSDT"})
         margin = [await visitor.sign("GET", f"/sapi/v1/margin/{one}") for one in ("allPairs", "isolated/allPairs")]
         _, all_fees, _ = await visitor.sign("GET", "/sapi/v1/asset/tradeFee")
+        state = await visitor.ask("GET", "/sapi/v1/system/status")
 
     assert {one["coin"]: one["free"] for one in coins[1]}["ETH"] == "1000.00000000"
     assert fees[1] == [{"symbol": "BTCUSDT", "makerCommission": "0.00100000", "takerCommission": "0.00100000"}]
     assert [reply[:2] for reply in margin] == [(200, []), (200, [])]
     assert len(all_fees) == 2
+    assert state[:2] == (200, {"status": 0, "msg": "normal"})
 
 
 async def test_listen_keys_are_there_when_they_are_wanted() -> None:

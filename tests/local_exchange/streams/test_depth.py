@@ -222,3 +222,14 @@ def test_partial_depth_has_that_many_levels_and_comes_at_two_speeds() -> None:
         assert best == [[[f"{64_029 - one}.00000000", "0.00010000"] for one in range(number)]] * (
             10 if stream.endswith("@100ms") else 1
         )
+
+
+def test_the_slow_streams_are_there_under_names_with_their_speed_too() -> None:
+    stage = Stage("BTCUSDT")
+    client = stage.join(SLOW, f"{SLOW}@1000ms", f"{SLOW}10", f"{SLOW}10@1000ms")
+    stage.quote("BUY", 64_000)
+    stage.pass_time(SECOND)
+    told = {message.stream: message.data for message in client.take()}
+
+    assert told[SLOW] == told[f"{SLOW}@1000ms"]
+    assert told[f"{SLOW}10"] == told[f"{SLOW}10@1000ms"]

@@ -30,6 +30,16 @@ def test_the_array_has_those_that_have_changed() -> None:
     assert symbols(client.take()) == [["BTCUSDT", "ETHUSDT"], ["ETHUSDT"]]
 
 
+def test_the_array_has_a_speed_if_its_name_says_so() -> None:
+    stage = quoted("BTCUSDT")
+    client = stage.join(f"{ALL}@1000ms", f"{ALL}@3000ms")
+    for _ in range(6):
+        stage.take("BUY")
+        stage.pass_time(SECOND)
+
+    assert client.counts() == {f"{ALL}@1000ms": 6, f"{ALL}@3000ms": 2}
+
+
 def test_arrays_of_windows_are_told_too() -> None:
     stage = quoted("BTCUSDT", "ETHUSDT")
     client = stage.join(*(f"!ticker_{size}@arr" for size in ("1h", "4h", "1d")), "!ticker@arr")

@@ -125,6 +125,7 @@ ENDPOINTS = (
     _own("openOrders", "openOrders.status", queries.open_orders, "symbol", _open_orders_weight),
     _own("allOrders", "allOrders", queries.all_orders, "symbol orderId startTime endTime limit", 20),
     _own("myTrades", "myTrades", queries.own_trades, _TRADES, _own_trades_weight),
+    Endpoint(rest=("GET", "/sapi/v1/system/status"), ws=None, handler=wallet.system_status),
     _wallet("capital/config/getall", wallet.coins),
     _wallet("margin/allPairs", wallet.nothing),
     _wallet("margin/isolated/allPairs", wallet.nothing),

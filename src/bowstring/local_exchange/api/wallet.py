@@ -1,10 +1,15 @@
-"""The four reads of Binance's wallet and margin that clients make at their start. Margin there is none."""
+"""The reads of Binance's wallet and margin that clients make at their start. Margin there is none."""
 
 from bowstring.local_exchange.api.call import Call
 from bowstring.local_exchange.api.queries import balances
 from bowstring.local_exchange.api.replies import Reply
 from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.matching.rules import number
+
+
+def system_status(service: Service, call: Call) -> Reply:
+    """Whether it is open; what is not there does not answer."""
+    return {"status": 0, "msg": "normal"}
 
 
 def coins(service: Service, call: Call) -> list[Reply]:

@@ -17,29 +17,46 @@ class _Payload(Protocol):
     def __call__(self, window: Statistics, /, *, event_us: int, unit: int) -> bytes: ...
 
 
+class _Array:
+    """The stream of those of all symbols that have changed, every so many seconds."""
+
+    def __init__(self, stream: str, *, every_s: int = 1) -> None:
+        self.stream, self._every_s = stream, every_s
+        self._told: dict[str, Candle] = {}
+        self._seconds = 0
+
+    def is_due(self, publisher: Publisher) -> bool:
+        """Whether it is wanted now; to be asked once a second."""
+        self._seconds += 1
+        return self._seconds % self._every_s == 0 and publisher.wants(self.stream)
+
+    def changed(self, windows: Iterable[Statistics]) -> list[Statistics]:
+        """Those that it has not told yet."""
+        changed = [window for window in windows if self._told.get(window.symbol) != window.candle]
+        self._told.update((window.symbol, window.candle) for window in changed)
+        return changed
+
+
 class _Kind:
     """One kind of ticker: its streams, and how its payload is made of how long a window."""
 
-    def __init__(self, name: str, payload: _Payload, length_us: int, *, has_array: bool = True) -> None:
-        self._name, self._payload, self._length_us, self._has_array = name, payload, length_us, has_array
-        self._told: dict[str, Candle] = {}
+    def __init__(self, name: str, payload: _Payload, length_us: int, *, arrays: Iterable[_Array] = ()) -> None:
+        self._name, self._payload, self._length_us, self._arrays = name, payload, length_us, tuple(arrays)
 
     def publish(self, markets: Iterable[Market], publisher: Publisher, *, now_us: int) -> None:
-        """Tell of each symbol, and, in the array, of those that have changed."""
-        array = f"!{self._name}@arr"
-        is_array_wanted = self._has_array and publisher.wants(array)
-        changed: list[Statistics] = []
+        """Tell of each symbol, and, in the arrays, of those that have changed."""
+        due = [array for array in self._arrays if array.is_due(publisher)]
+        windows: list[Statistics] = []
         for market in markets:
             stream = f"{market.rules.symbol.lower()}@{self._name}"
-            if not is_array_wanted and not publisher.wants(stream):
+            if not due and not publisher.wants(stream):
                 continue
             window = statistics(market, self._length_us, now_us=now_us)
             publisher.publish(stream, partial(self._build, window, now_us))
-            if self._told.get(window.symbol) != window.candle:
-                changed.append(window)
-        if is_array_wanted and changed:
-            self._told.update((window.symbol, window.candle) for window in changed)
-            publisher.publish(array, partial(self._build_all, changed, now_us))
+            windows.append(window)
+        for array in due:
+            if changed := array.changed(windows):
+                publisher.publish(array.stream, partial(self._build_all, changed, now_us))
 
     def _build(self, window: Statistics, now_us: int, unit: int) -> bytes:
         return self._payload(window, event_us=now_us, unit=unit)
@@ -54,9 +71,9 @@ class TickerStreams:
     def __init__(self, markets: Iterable[Market]) -> None:
         self._markets = tuple(markets)
         self._kinds = [
-            _Kind("miniTicker", payloads.mini_ticker, DAY),
-            _Kind("ticker", payloads.ticker, DAY, has_array=False),  # Binance has retired its array
-            *(_Kind(f"ticker_{size}", partial(payloads.window_ticker, size=size), WINDOWS[size]) for size in WINDOWS),
+            _Kind("miniTicker", payloads.mini_ticker, DAY, arrays=_mini_arrays()),
+            _Kind("ticker", payloads.ticker, DAY),  # Binance has retired its array
+            *(_of_window(size) for size in WINDOWS),
         ]
 
     def publish(self, publisher: Publisher, *, now_us: int) -> None:
@@ -65,6 +82,17 @@ class TickerStreams:
             kind.publish(self._markets, publisher, now_us=now_us)
         for market in self._markets:
             _publish_average(market, publisher, now_us=now_us)
+
+
+def _mini_arrays() -> list[_Array]:
+    """Those with a speed are in no documentation, and in use since 2018, by python-binance and others."""
+    array = "!miniTicker@arr"
+    return [_Array(array), _Array(f"{array}@1000ms"), _Array(f"{array}@3000ms", every_s=3)]
+
+
+def _of_window(size: str) -> _Kind:
+    name, payload = f"ticker_{size}", partial(payloads.window_ticker, size=size)
+    return _Kind(name, payload, WINDOWS[size], arrays=[_Array(f"!{name}@arr")])
 
 
 def statistics(market: Market, length_us: int, *, now_us: int) -> Statistics:
