@@ -1,5 +1,6 @@
 """``bowstring exchange``: a server with funded accounts, and where to find both."""
 
+import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +36,7 @@ async def run(
     accounts: Path | None,
     legacy: bool,
     unlimited: bool,
+    stop_at_eof: bool,
     as_json: bool,
 ) -> None:
     """Serve until a signal comes; ``show`` is given each line that is to be printed. Raises `ConfigError`."""
@@ -51,7 +53,11 @@ async def run(
             legacy=legacy,
             limits=UNLIMITED if unlimited else Limits(),
         )
-        await serve(ExchangeServer(settings), ready=lambda server: _show(server, show, in_json=as_json))
+        await serve(
+            ExchangeServer(settings),
+            ready=lambda server: _show(server, show, in_json=as_json),
+            stop_at_eof=sys.stdin if stop_at_eof else None,
+        )
 
 
 def _show(server: ExchangeServer, show: Callable[[str], None], *, in_json: bool) -> None:
