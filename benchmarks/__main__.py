@@ -8,7 +8,16 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import accounting, decode, dispatch, market_streams, signed_orders, tick_to_trade
+from benchmarks import (
+    accounting,
+    decode,
+    dispatch,
+    exchange_orders,
+    market_streams,
+    matching,
+    signed_orders,
+    tick_to_trade,
+)
 from benchmarks.figures import Table, environment
 
 
@@ -85,6 +94,14 @@ def _market_streams(arguments: argparse.Namespace) -> Iterator[Table]:
     return market_streams.run(runs=arguments.runs, seconds=arguments.seconds)
 
 
+def _matching(arguments: argparse.Namespace) -> Iterator[Table]:
+    return matching.run(runs=arguments.runs, seconds=arguments.seconds)
+
+
+def _exchange_orders(arguments: argparse.Namespace) -> Iterator[Table]:
+    return exchange_orders.run(runs=arguments.runs, seconds=arguments.seconds)
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Table]]] = {
     "dispatch": _dispatch,
     "accounting": _accounting,
@@ -92,6 +109,8 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Table]]] = {
     "tick-to-trade": _tick_to_trade,
     "signed-orders": _signed_orders,
     "market-streams": _market_streams,
+    "matching": _matching,
+    "exchange-orders": _exchange_orders,
 }
 
 if __name__ == "__main__":

@@ -79,6 +79,24 @@ def test_signed_orders_are_timed_from_the_tick_to_the_answer(tmp_path: Path) -> 
     assert [name for name, sample in samples.items() if sample["signing"]] == ["ed25519", "hmac", "rest", "bare hmac"]
 
 
+def test_the_local_exchange_is_measured_beside_less_than_it(tmp_path: Path) -> None:
+    arguments = ("--runs", "1", "--seconds", "0.1", "--json", f"{tmp_path}/report.json")
+    run("benchmarks", "matching", "exchange-orders", *arguments)
+
+    assert [sorted(table["runs"]) for table in tables(tmp_path / "report.json")] == [
+        ["bare", "exchange", "ledger"],
+        ["answers", "orders"],
+        ["answers", "orders"],
+    ]
+
+
+def test_time_on_a_fast_clock_leaves_no_money_out_and_its_ledger_replays_to_the_same() -> None:
+    out = run("benchmarks.week", "--days", "0.1", "--speed", "0.1")
+
+    assert "money: exact each hour" in out
+    assert "ledger: 0 findings; balances equal" in out
+
+
 def test_the_soak_finds_its_accounts_exact() -> None:
     assert "accounts: exact" in run("benchmarks.soak", "--seconds", "1", "--rate", "2000", "--every", "0.05")
 

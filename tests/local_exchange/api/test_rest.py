@@ -261,6 +261,8 @@ async def test_listen_keys_are_there_when_they_are_wanted() -> None:
         name = created["listenKey"]
         assert (again, floor.service.listen_keys.account(name)) == (created, floor.exchange.accounts["alice"])
 
+        _, other, _ = await visitor.ask("POST", path, key_id=bob)
+        assert other != created
         floor.clock.pass_s(3599)
         assert (await visitor.ask("PUT", path, {"listenKey": name}, key_id=alice))[:2] == (200, {})
         assert (await visitor.ask("PUT", path, {"listenKey": name}, key_id=bob))[:2] == (400, unknown)

@@ -5,10 +5,13 @@ import asyncio
 import pytest
 from aiohttp import WSMsgType, WSServerHandshakeError
 
+from bowstring.local_exchange.api import session
 from bowstring.local_exchange.api.call import Call
 from bowstring.local_exchange.api.faults import Answer
 from bowstring.local_exchange.api.keys import Key, Permission, public_key_lock
 from bowstring.local_exchange.api.limits import Limits
+from bowstring.local_exchange.api.refusals import Denied
+from bowstring.local_exchange.matching.orders import Refused
 from tests.local_exchange.api.floor import LIMIT_BUY, NOW_US, PUBLIC_PEM, Floor, Json, Line, key, visiting
 
 NOW_MS = NOW_US // 1000
@@ -287,13 +290,34 @@ async def test_a_shutdown_is_announced() -> None:
         assert (closed.data, closed.extra) == (1001, "bye")
 
 
+async def test_an_address_connects_so_often_and_no_more() -> None:
+    async with visiting(Floor(Limits(connections_per_5_minutes=1))) as visitor, visitor.connect():
+        with pytest.raises(WSServerHandshakeError) as refused:
+            async with visitor.connect():
+                pass
+
+    assert refused.value.headers is not None
+    assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "100")
+
+
+async def test_a_connection_has_so_many_subscriptions_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MOST_EVER", 1)
+    async with visiting(Floor()) as visitor, visitor.connect() as line:
+        await line.ask("userDataStream.subscribe.signature", **line.signed("alice"))
+        reply = await line.ask("userDataStream.subscribe.signature", **line.signed("bob"))
+
+    assert reply["error"] == {"code": -2042, "msg": "Maximum subscription ID reached for this connection."}
+
+
 class Scripted:
     """Waits before each call until it may go on, and answers with what it was told."""
 
-    def __init__(self, *, drops: bool = False) -> None:
-        self.may_go_on, self.drops = asyncio.Event(), drops
+    def __init__(self, *, drops: bool = False, refuse: Refused | None = None) -> None:
+        self.may_go_on, self.drops, self.refuse = asyncio.Event(), drops, refuse
 
     async def before(self, call: Call) -> None:
+        if self.refuse is not None:
+            raise self.refuse
         if call.endpoint.ws == "order.place":
             await self.may_go_on.wait()
 
@@ -340,6 +364,16 @@ async def test_a_call_that_is_delayed_is_forgotten_when_all_connections_are_clos
         faults.may_go_on.set()
         await visitor.ask("GET", "/api/v3/ping")
 
+    assert floor.ask("openOrders.status") == []
+
+
+async def test_a_fault_can_refuse_instead_of_the_exchange() -> None:
+    floor = Floor()
+    floor.ws_api.faults = Scripted(refuse=Denied(-1007, "Timeout"))
+    async with visiting(floor) as visitor, visitor.connect() as line:
+        reply = await line.ask("order.place", **line.signed("alice", **LIMIT_BUY))
+
+    assert (reply["status"], reply["error"]["code"]) == (504, -1007)
     assert floor.ask("openOrders.status") == []
 
 

@@ -126,7 +126,7 @@ def test_a_day_is_the_last_24_hours_to_the_minute() -> None:
     assert day is not None
     assert (day.open, day.close, day.count, day.base) == (200 * UNIT, 300 * UNIT, 2, 2 * UNIT)
     assert candles.day(START + 72 * HOUR) is None
-    assert candles.window(HOUR, now_us=START + 24 * HOUR) == candles.of("1m")[-1]
+    assert candles.window(START + 23 * HOUR + MINUTE) == candles.of("1m")[-1]
 
 
 def test_the_mean_price_is_weighted_and_of_the_last_minutes_only() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from bowstring.local_exchange.matching.orders import Report
 from bowstring.local_exchange.matching.rules import UNIT
-from tests.local_exchange.matching.desk import Desk, amounts
+from tests.local_exchange.matching.desk import Desk, amounts, rules
 
 
 def test_the_best_price_trades_first_and_at_one_price_the_oldest() -> None:
@@ -192,3 +192,12 @@ def test_an_account_may_trade_with_itself_where_it_does_not_prevent_that() -> No
     assert (maker.status, taker.status) == ("FILLED", "FILLED")
     assert desk.funds(desk.a)["BTC"] == (1000 - 0.01, 0)
     assert desk.funds(desk.a)["USDT"] == (1_000_000 - 1, 0)
+
+
+def test_fees_are_rounded_down() -> None:
+    desk = Desk(rules(lot=1, min_quantity=1), maker_fee=UNIT // 2, taker_fee=UNIT // 2)
+    desk.sell(desk.a, 0.00000003, 1)
+
+    desk.buy(desk.b, 0.00000003, 1)
+
+    assert desk.exchange.fees == {"USDT": 1, "BTC": 1}

@@ -82,7 +82,7 @@ def test_windows_are_those_that_all_candles_of_minutes_make() -> None:
     for length_us in (HOUR, 4 * HOUR, DAY):
         since_us = (now_us - length_us) // MINUTE * MINUTE
         minutes = [one for one in candles.of("1m") if one.open_us >= since_us]
-        window = candles.window(length_us, now_us=now_us)
+        window = candles.window(since_us)
         assert window is not None
         assert (window.first_id, window.last_id) == (minutes[0].first_id, minutes[-1].last_id)
         assert window.base == sum(one.base for one in minutes)

@@ -26,6 +26,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     requests_per_5_minutes: int = 300_000
     orders_per_10_seconds: int = 100
     orders_per_day: int = 200_000
+    connections_per_5_minutes: int = 300
     patience: int = 20
 
 
@@ -34,6 +35,7 @@ UNLIMITED = Limits(
     requests_per_5_minutes=_UNLIMITED,
     orders_per_10_seconds=_UNLIMITED,
     orders_per_day=_UNLIMITED,
+    connections_per_5_minutes=_UNLIMITED,
 )
 
 
@@ -83,6 +85,7 @@ class _Address:
     def __init__(self, limits: Limits) -> None:
         self.weight = Window("REQUEST_WEIGHT", "MINUTE", 1, length_us=MINUTE, limit=limits.weight_per_minute)
         self.requests = Window("RAW_REQUESTS", "MINUTE", 5, length_us=5 * MINUTE, limit=limits.requests_per_5_minutes)
+        self.connections = Window("", "MINUTE", 5, length_us=5 * MINUTE, limit=limits.connections_per_5_minutes)
         self.banned_until_us = 0
         self.ban_us = FIRST_BAN_US
         self.refused = 0
@@ -121,6 +124,13 @@ class Usage:
             used.ban_us, used.refused = min(used.ban_us * BAN_GROWTH, LONGEST_BAN_US), 0
             raise _banned(used.banned_until_us)
         raise _too_much(over[0], now_us)
+
+    def connect(self, address: str) -> None:
+        """Count a connection. Raises `Denied`."""
+        window, now_us = self._address(address).connections, self._now_us()
+        if window.add(1, now_us=now_us) > window.limit:
+            text = f"Too many connection attempts from IP; current limit is {window.limit} per '5 MINUTE'."
+            raise Denied(-1034, text, retry_us=window.end_us(now_us))
 
     def forgive(self, address: str, *, weight: int) -> None:
         """Take back the weight of a request."""

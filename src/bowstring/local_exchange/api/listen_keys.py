@@ -26,8 +26,9 @@ class ListenKeys:
 
     def create(self, account: Account) -> str:
         """The key of an account: the one that it has, prolonged, else a new one."""
+        self._keys = {name: key for name, key in self._keys.items() if key.valid_until_us > self._now_us()}
         for name, key in self._keys.items():
-            if key.account is account and key.valid_until_us > self._now_us():
+            if key.account is account:
                 self.prolong(account, name)
                 return name
         name = secrets.token_hex(30)

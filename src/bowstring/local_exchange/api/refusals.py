@@ -2,7 +2,7 @@
 
 from bowstring.local_exchange.matching.orders import Refused
 
-_STATUSES = {-1000: 500, -1003: 429, -1007: 504, -1015: 429, -2014: 401, -2015: 401, -2021: 409}
+_STATUSES = {-1000: 500, -1003: 429, -1007: 504, -1015: 429, -1034: 429, -2014: 401, -2015: 401, -2021: 409}
 
 
 class Denied(Refused):

@@ -9,7 +9,7 @@ from bowstring.local_exchange.api.public import chosen_markets, symbol_status, t
 from bowstring.local_exchange.api.refusals import illegal, missing_both
 from bowstring.local_exchange.api.replies import Reply
 from bowstring.local_exchange.api.service import Service
-from bowstring.local_exchange.matching.candles import DAY, HOUR, MINUTE, Candle, begin, end, untraded
+from bowstring.local_exchange.matching.candles import DAY, HOUR, MINUTE, Candle, begin, end, quiet
 from bowstring.local_exchange.matching.market import Market
 from bowstring.local_exchange.matching.orders import Refused
 from bowstring.local_exchange.matching.rules import UNIT, number
@@ -80,7 +80,9 @@ def trading_day(service: Service, call: Call) -> Reply | list[Reply]:
     close_us = end(open_us, "1d", offset_us=offset_us) + 999
 
     def describe(market: Market) -> Reply:
-        today = market.candles.at(open_us, "1d", offset_us=offset_us) or untraded(open_us, market.last_price)
+        today = market.candles.at(open_us, "1d", offset_us=offset_us) or quiet(
+            open_us, price=market.last_price, last_id=-1
+        )
         mini = _mini(market, today, open_us=open_us, close_us=close_us, call=call)
         return mini | _change(today) if is_full else mini
 
@@ -152,8 +154,8 @@ def _mini(market: Market, one: Candle, *, open_us: int, close_us: int, call: Cal
         "quoteVolume": number(one.quote),
         "openTime": call.time(open_us),
         "closeTime": call.time(close_us),
-        "firstId": one.first_id,
-        "lastId": one.last_id,
+        "firstId": one.first_id if one.count else -1,
+        "lastId": one.last_id if one.count else -1,
         "count": one.count,
     }
 

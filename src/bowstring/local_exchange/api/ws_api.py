@@ -8,8 +8,9 @@ from msgspec.json import encode
 
 from bowstring.local_exchange.api.conversation import Conversation
 from bowstring.local_exchange.api.faults import Faults
+from bowstring.local_exchange.api.limits import retry_after_s
 from bowstring.local_exchange.api.parameters import Parameters, time_unit
-from bowstring.local_exchange.api.refusals import status
+from bowstring.local_exchange.api.refusals import Denied, status
 from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.heartbeat import LIFE_S
 from bowstring.local_exchange.matching.orders import Refused
@@ -31,11 +32,11 @@ class WsApi:
         """Serve one client, from the handshake to the end."""
         address = request.remote or ""
         try:
+            self._service.usage.connect(address)
             self._service.usage.request(address, weight=CONNECTING)
             unit, returns_rate_limits = _options(request.query)
         except Refused as refused:
-            body = encode({"code": refused.code, "msg": refused.text})
-            return web.Response(body=body, status=status(refused), content_type="application/json")
+            return _refused(refused, self._service.now_us())
         response = web.WebSocketResponse(autoping=False, compress=False)
         await response.prepare(request)
         socket = Socket(response, transport=request.transport, life_s=self._life_s)
@@ -80,3 +81,13 @@ def _options(query: Mapping[str, str]) -> tuple[int, bool]:
     unit = query.get("timeUnit")
     returns_rate_limits = Parameters(query).boolean("returnRateLimits", default=True)
     return 1000 if unit is None else time_unit(unit), returns_rate_limits
+
+
+def _refused(refused: Refused, now_us: int) -> web.Response:
+    retry = retry_after_s(refused, now_us) if isinstance(refused, Denied) else None
+    return web.Response(
+        body=encode({"code": refused.code, "msg": refused.text}),
+        status=status(refused),
+        content_type="application/json",
+        headers={"Retry-After": retry} if retry else None,
+    )

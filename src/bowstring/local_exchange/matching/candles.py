@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -92,37 +92,43 @@ class Candles:
         earlier = [candle for candle in candles if candle.open_us <= open_us]
         if not earlier or earlier[-1].open_us == open_us:
             return earlier[-1] if earlier else None
-        return untraded(open_us, earlier[-1].close)
+        return quiet(open_us, price=earlier[-1].close, last_id=earlier[-1].last_id)
 
     def day(self, now_us: int) -> Candle | None:
         """The last 24 hours as one candle, from the beginning of a minute; None if nothing was traded."""
-        return self.window(DAY, now_us=now_us)
+        return self.window(begin(now_us - DAY, "1m"))
 
-    def window(self, length_us: int, *, now_us: int) -> Candle | None:
-        """The last ``length_us`` as one candle, from the beginning of a minute."""
-        return _sum(self._since(begin(now_us - length_us, "1m")))
+    def window(self, since_us: int) -> Candle | None:
+        """What was traded since the beginning of a minute, as one candle; None if nothing was.
 
-    def close_before(self, length_us: int, *, now_us: int) -> int | None:
-        """The last price before the last ``length_us``; None if there is none, or it is forgotten."""
-        index = _index(self._kept["1m"], begin(now_us - length_us, "1m"))
+        From the beginning of its hour, if that is longer ago than minutes are kept.
+        """
+        return _sum(self._since(since_us))
+
+    def close_before(self, since_us: int) -> int | None:
+        """The last price before the beginning of a minute; None if there is none, or it is forgotten."""
+        index = _index(self._kept["1m"], since_us)
         return self._kept["1m"][index - 1].close if index else None
 
     def mean_price(self, now_us: int) -> int:
         """The mean price of the last minutes, weighted by quantity; 0 if nothing was traded in them."""
         since_us = now_us - MEAN_MINUTES * MINUTE
-        latest = [*islice(reversed(self._kept["1m"]), MEAN_MINUTES), *([self._second] if self._second else [])]
-        recent = [candle for candle in latest if candle.open_us > since_us]
-        base = sum(candle.base for candle in recent)
-        return sum(candle.quote for candle in recent) * UNIT // base if base else 0
+        base = quote = 0  # a loop, as it is run for each order
+        for candle in chain(islice(reversed(self._kept["1m"]), MEAN_MINUTES), [self._second] if self._second else []):
+            if candle.open_us > since_us:
+                base += candle.base
+                quote += candle.quote
+        return quote * UNIT // base if base else 0
 
     def _latest(self, interval: str) -> list[Candle]:
         latest = [*islice(reversed(self._kept[interval]), 3)][::-1]
         return merged([*latest, *([self._second] if self._second else [])], interval)
 
     def _since(self, since_us: int) -> Iterator[Candle]:
-        """What was traded since the beginning of a minute: by minutes up to the full hour, then by hours."""
+        """By minutes up to the full hour, then by hours."""
         minutes, hours = self._kept["1m"], self._kept["1h"]
-        hour_us = -(-since_us // HOUR) * HOUR
+        is_forgotten = len(minutes) == KEPT and minutes[0].open_us > since_us
+        hour_us = (since_us if is_forgotten else since_us + HOUR - 1) // HOUR * HOUR
         for minute in islice(minutes, _index(minutes, since_us), None):
             if minute.open_us >= hour_us:
                 break
@@ -182,9 +188,9 @@ def end(open_us: int, interval: str, *, offset_us: int = 0) -> int:
     return open_us + INTERVALS[interval] - 1000
 
 
-def untraded(open_us: int, price: int) -> Candle:
-    """An interval without a trade."""
-    return Candle(open_us, price, price, price, price, 0, 0, 0, 0, 0, -1, -1)
+def quiet(open_us: int, *, price: int, last_id: int) -> Candle:
+    """An interval in which nothing is traded, after the trade ``last_id``."""
+    return Candle(open_us, price, price, price, price, 0, 0, 0, 0, 0, last_id + 1, last_id)
 
 
 def _candle(trade: Trade, open_us: int) -> Candle:
@@ -217,7 +223,7 @@ def _flat(last: Candle, until_us: int, interval: str, *, offset_us: int) -> Iter
     if INTERVALS[interval] and skipped_us > open_us:
         open_us = begin(skipped_us, interval, offset_us=offset_us)
     while open_us < until_us:
-        yield untraded(open_us, last.close)
+        yield quiet(open_us, price=last.close, last_id=last.last_id)
         open_us = end(open_us, interval, offset_us=offset_us) + 1000
 
 

@@ -90,8 +90,7 @@ def units(amount: Decimal) -> int:
 
 def number(amount: int) -> str:
     """The amount as Binance writes it, with 8 decimals."""
-    whole, rest = divmod(abs(amount), UNIT)
-    return f"{'-' if amount < 0 else ''}{whole}.{rest:08}"
+    return f"{amount // UNIT}.{amount % UNIT:08}" if amount >= 0 else f"-{number(-amount)}"
 
 
 def notional(price: int, quantity: int) -> int:

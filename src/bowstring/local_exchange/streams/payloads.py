@@ -94,9 +94,10 @@ def kline(
 ) -> bytes:
     """A candle; ``offset_us`` as it was made."""
     close_us = end(candle.open_us, interval, offset_us=offset_us) + 999
+    first_id, last_id = _ids(candle)
     return (
         f'{{"e":"kline","E":{event_us // unit},"s":"{symbol}","k":{{"t":{candle.open_us // unit},'
-        f'"T":{close_us // unit},"s":"{symbol}","i":"{interval}","f":{candle.first_id},"L":{candle.last_id},'
+        f'"T":{close_us // unit},"s":"{symbol}","i":"{interval}","f":{first_id},"L":{last_id},'
         f'"o":"{number(candle.open)}","c":"{number(candle.close)}","h":"{number(candle.high)}",'
         f'"l":"{number(candle.low)}","v":"{number(candle.base)}","n":{candle.count},"x":{_bool(is_closed)},'
         f'"q":"{number(candle.quote)}","V":"{number(candle.taker_base)}","Q":"{number(candle.taker_quote)}",'
@@ -157,10 +158,16 @@ def array(payloads: Iterable[bytes]) -> bytes:
 
 def _volumes(window: Statistics, *, open_us: int, event_us: int, unit: int) -> str:
     candle = window.candle
+    first_id, last_id = _ids(candle)
     return (
         f'"v":"{number(candle.base)}","q":"{number(candle.quote)}","O":{open_us // unit},'
-        f'"C":{event_us // unit},"F":{candle.first_id},"L":{candle.last_id},"n":{candle.count}'
+        f'"C":{event_us // unit},"F":{first_id},"L":{last_id},"n":{candle.count}'
     )
+
+
+def _ids(candle: Candle) -> tuple[int, int]:
+    """The first and the last trade; -1 where there is none."""
+    return (candle.first_id, candle.last_id) if candle.count else (-1, -1)
 
 
 def _levels(levels: Iterable[Level]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Protocol
 
-from bowstring.local_exchange.matching.candles import DAY, HOUR, Candle, begin, untraded
+from bowstring.local_exchange.matching.candles import DAY, HOUR, Candle, begin, quiet
 from bowstring.local_exchange.matching.market import Market
 from bowstring.local_exchange.streams import payloads
 from bowstring.local_exchange.streams.hub import Publisher
@@ -71,12 +71,12 @@ def statistics(market: Market, length_us: int, *, now_us: int) -> Statistics:
     """The last ``length_us`` of a market; where nothing was traded, its last price."""
     last, candles = market.last_price, market.candles
     open_us = begin(now_us - length_us, "1m")
-    candle = candles.window(length_us, now_us=now_us) or untraded(open_us, last)
+    candle = candles.window(open_us) or quiet(open_us, price=last, last_id=market.next_trade_id - 1)
     return Statistics(
         symbol=market.rules.symbol,
         candle=candle,
         open_us=open_us,
-        before=candles.close_before(length_us, now_us=now_us) or candle.open,
+        before=candles.close_before(open_us) or candle.open,
         last_quantity=market.trades[-1].quantity if market.trades else 0,
         bid=best(market, is_bid=True),
         ask=best(market, is_bid=False),
