@@ -41,6 +41,15 @@ def latency(samples_ns: Sequence[int]) -> Sample:
     return {"p50 us": percentile(warm, 0.5) / 1000, "p99 us": percentile(warm, 0.99) / 1000}
 
 
+def cpu_s(process: int) -> float:
+    """What a process has used of a core, as Linux counts it: 0 elsewhere."""
+    try:
+        ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    except FileNotFoundError:
+        return 0.0
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
 def alternate(variants: Mapping[str, Callable[[], Sample]], *, runs: int) -> dict[str, list[Sample]]:
     """Measure A B C A B C ...: what disturbs the machine for a while disturbs all of them."""
     samples: dict[str, list[Sample]] = {name: [] for name in variants}

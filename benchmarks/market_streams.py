@@ -6,14 +6,12 @@ number, how old a trade is when it arrives.
 """
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import uvloop
 from aiohttp import web
@@ -28,7 +26,7 @@ from picows import (
 )
 
 from benchmarks.feed import ROOT
-from benchmarks.figures import OTHER, TESTED, Ratio, Sample, Table, alternate, latency, pin
+from benchmarks.figures import OTHER, TESTED, Ratio, Sample, Table, alternate, cpu_s, latency, pin
 from bowstring.local_exchange.clerk import Clerk
 from bowstring.local_exchange.clock import Clock
 from bowstring.local_exchange.feed import MARKETS
@@ -88,25 +86,16 @@ def _rate(kind: str, *, seconds: float) -> Sample:
     async def count(port: int, process: int) -> Sample:
         client = await _connected(port, STREAMS)
         await asyncio.sleep(_WARM_S)
-        before, began, used_s = client.count, time.perf_counter(), _cpu_s(process)
+        before, began, used_s = client.count, time.perf_counter(), cpu_s(process)
         await asyncio.sleep(seconds)
         received = client.count - before
         return {
             "messages a second": received / (time.perf_counter() - began),
-            "a second of CPU": received / max(0.01, _cpu_s(process) - used_s),
+            "a second of CPU": received / max(0.01, cpu_s(process) - used_s),
         }
 
     with _server(kind) as (port, process):
         return uvloop.run(count(port, process))
-
-
-def _cpu_s(process: int) -> float:
-    """What a process has used of a core, as Linux counts it: 0 elsewhere."""
-    try:
-        ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
-    except FileNotFoundError:
-        return 0.0
-    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def _age(*, seconds: float) -> Sample:
