@@ -8,7 +8,16 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import accounting, decode, dispatch, exchange_orders, market_streams, matching, tick_to_trade
+from benchmarks import (
+    accounting,
+    decode,
+    dispatch,
+    exchange_orders,
+    market_streams,
+    matching,
+    signed_orders,
+    tick_to_trade,
+)
 from benchmarks.figures import Table, environment
 
 
@@ -43,6 +52,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--clients", nargs="+", default=list(tick_to_trade.CLIENTS), choices=tick_to_trade.CLIENTS, help="tick-to-trade"
     )
+    parser.add_argument(
+        "--traders",
+        nargs="+",
+        default=list(signed_orders.CLIENTS),
+        choices=signed_orders.CLIENTS,
+        help="signed-orders",
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
@@ -70,6 +86,10 @@ def _tick_to_trade(arguments: argparse.Namespace) -> Iterator[Table]:
     return tick_to_trade.run(runs=arguments.runs, seconds=arguments.seconds, clients=arguments.clients)
 
 
+def _signed_orders(arguments: argparse.Namespace) -> Iterator[Table]:
+    return signed_orders.run(runs=arguments.runs, seconds=arguments.seconds, clients=arguments.traders)
+
+
 def _market_streams(arguments: argparse.Namespace) -> Iterator[Table]:
     return market_streams.run(runs=arguments.runs, seconds=arguments.seconds)
 
@@ -87,6 +107,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Table]]] = {
     "accounting": _accounting,
     "decode": _decode,
     "tick-to-trade": _tick_to_trade,
+    "signed-orders": _signed_orders,
     "market-streams": _market_streams,
     "matching": _matching,
     "exchange-orders": _exchange_orders,

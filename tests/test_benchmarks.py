@@ -67,6 +67,19 @@ def test_every_quote_is_answered_with_an_order_at_its_bid(tmp_path: Path) -> Non
     assert list(tables(tmp_path / "report.json")[0]["runs"]) == ["bare", "bowstring", "spinning", "orders"]
 
 
+def test_signed_orders_are_timed_from_the_tick_to_the_answer(tmp_path: Path) -> None:
+    traders = ["session", "ed25519", "hmac", "rest", "bare session", "bare hmac"]
+    arguments = ["--runs", "1", "--seconds", "1", "--json", f"{tmp_path}/report.json", "--traders", *traders]
+    run("benchmarks", "signed-orders", *arguments)
+
+    samples = {name: runs[0] for name, runs in tables(tmp_path / "report.json")[0]["runs"].items()}
+    assert list(samples) == traders
+    for sample in samples.values():
+        assert sample["orders"] > 0
+        assert 0 < sample["encoding"] < sample["written p50"] < sample["answered p50"]
+    assert [name for name, sample in samples.items() if sample["signing"]] == ["ed25519", "hmac", "rest", "bare hmac"]
+
+
 def test_the_local_exchange_is_measured_beside_less_than_it(tmp_path: Path) -> None:
     arguments = ("--runs", "1", "--seconds", "0.1", "--json", f"{tmp_path}/report.json")
     run("benchmarks", "matching", "exchange-orders", *arguments)

@@ -181,7 +181,7 @@ def test_so_does_the_demo() -> None:
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
     assert process.returncode == 2
-    assert process.stderr == "bowstring: binance needs picows: pip install 'bowstring[binance]'\n"
+    assert process.stderr == "bowstring: demo needs picows: pip install 'bowstring[binance,exchange]'\n"
 
 
 @pytest.mark.parametrize(

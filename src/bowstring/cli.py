@@ -12,7 +12,9 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from bowstring.core.errors import ConfigError, MissingExtra
+from bowstring.core.errors import ConfigError, Disconnected, MissingExtra
+
+INTERRUPTED = 130  # what a shell says of a program that was ended by SIGINT
 
 
 def _speed(_context: click.Context, _option: click.Parameter, value: str) -> float:
@@ -120,6 +122,7 @@ def play(
 @click.option("--legacy", is_flag=True, help="Serve listen keys too, which Binance has retired.")
 @click.option("--unlimited", is_flag=True, help="Count requests and orders, but limit none.")
 @click.option("--admin-port", type=click.IntRange(0, 65535), help="Serve the switches of faults here; 0: a free one.")
+@click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends, too: with the process that holds it.")
 @click.option("--json", "as_json", is_flag=True, help="Print addresses and accounts as one line of JSON.")
 def exchange(
     *,
@@ -133,6 +136,7 @@ def exchange(
     legacy: bool,
     unlimited: bool,
     admin_port: int | None,
+    stop_at_eof: bool,
     as_json: bool,
 ) -> None:
     """Run an exchange that clients of Binance Spot can trade on, with participants who make a market.
@@ -157,6 +161,7 @@ def exchange(
             legacy=legacy,
             unlimited=unlimited,
             admin_port=admin_port,
+            stop_at_eof=stop_at_eof,
             as_json=as_json,
         )
     )
@@ -205,10 +210,19 @@ def record(
 @cli.command()
 @click.option("--seconds", default=15.0, show_default=True, type=click.FloatRange(1), help="How long the bot trades.")
 def demo(*, seconds: float) -> None:
-    """Run a bot on paper against a generated feed that another process serves."""
-    from bowstring.demo import demo as run_demo
+    """Run a bot on a local exchange in another process, and compare that one's ledger with what the bot was told.
 
-    run_demo(seconds=seconds)
+    Exit code 1: they do not agree.
+    """
+    try:
+        from bowstring.demo.run import demo as run_demo
+    except ModuleNotFoundError as missing:
+        raise MissingExtra(missing, user="demo", extra="binance,exchange") from None
+
+    try:
+        run_demo(seconds=seconds)
+    except Disconnected as error:
+        _exit(str(error))
 
 
 def _run(program: Coroutine[object, object, None]) -> None:
@@ -231,6 +245,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _exit(f"{error.format_message()} (see {command} --help)")
     except (ConfigError, MissingExtra, OSError) as error:
         _exit(str(error))
+    except click.Abort:  # Ctrl-C
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _exit(message: str) -> None:

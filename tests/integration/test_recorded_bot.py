@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import bowstring as bs
-from bowstring.demo import Bidder
+from bowstring.demo.bots import Bidder
 from bowstring.venues.binance import Binance
 from tests.integration.processes import playing
 

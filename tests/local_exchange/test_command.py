@@ -74,6 +74,22 @@ async def test_exchange_tells_where_it_is_and_serves_until_it_is_told_to_stop(
     assert replay(tmp_path / "ledger").findings == []
 
 
+async def test_asked_to_it_stops_with_the_process_that_holds_its_input(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bowstring", "exchange", "--port", "0", "--stop-at-eof"]
+    process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        assert (await process.stdout.readline()).startswith(b"ready ")
+        process.stdin.write(b"something\n")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(process.wait(), 0.2)
+        process.stdin.close()
+
+        assert await process.wait() == 0
+        await process.communicate()
+
+
 async def test_what_a_killed_exchange_has_accepted_is_in_its_ledger(tmp_path: Path) -> None:
     accepted, enough = list[int](), asyncio.Event()
 

@@ -24,6 +24,18 @@ def _amounts() -> Amounts:
     return defaultdict(Decimal)
 
 
+@dataclass(kw_only=True, frozen=True)
+class LedgerFill:
+    """One side of a trade."""
+
+    trade: int
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    is_maker: bool
+
+
 @dataclass(kw_only=True)
 class LedgerOrder:
     """An accepted order; ``quote`` is what was paid or received before fees, ``fees`` are by asset."""
@@ -42,6 +54,7 @@ class LedgerOrder:
     prevented: Decimal = _ZERO
     status: str = "NEW"
     fees: Amounts = field(default_factory=_amounts)
+    fills: list[LedgerFill] = field(default_factory=list[LedgerFill])
 
     @property
     def left(self) -> Decimal:
@@ -66,8 +79,12 @@ class LedgerAccount:
 
 @dataclass
 class Audit:
-    """What the lines amount to so far. ``findings`` are the first contradictions; none means that there is none."""
+    """What the lines amount to so far; ``symbols`` are base and quote of each.
 
+    ``findings`` are the first contradictions; none means that there is none.
+    """
+
+    symbols: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     accounts: dict[str, LedgerAccount] = field(default_factory=dict[str, LedgerAccount])
     orders: dict[int, LedgerOrder] = field(default_factory=dict[int, LedgerOrder])
     fees: Amounts = field(default_factory=_amounts)
@@ -76,7 +93,6 @@ class Audit:
     forgets: bool = False
     """Drop orders that have ended: for a ledger that is longer than memory."""
 
-    _symbols: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     _last_trade: dict[str, int] = field(default_factory=dict[str, int])
     _last_order: int = 0
 
@@ -110,7 +126,7 @@ class Audit:
             self.findings.append(f"line {self.lines.total()}: {what}")
 
     def _start(self, line: dict[str, Any]) -> None:
-        self._symbols = {symbol: (base, quote) for symbol, (base, quote) in line["symbols"].items()}
+        self.symbols = {symbol: (base, quote) for symbol, (base, quote) in line["symbols"].items()}
 
     def _request(self, line: dict[str, Any]) -> None:
         if line["account"] not in self.accounts:
@@ -158,7 +174,7 @@ class Audit:
             self._find(f"trade {number}: {quantity} at {price} is not {quote}")
         if line["buyer"]["is_maker"] == line["seller"]["is_maker"]:
             self._find(f"trade {number} has not one maker and one taker")
-        base_asset, quote_asset = self._symbols[symbol]
+        base_asset, quote_asset = self.symbols[symbol]
         self._settle(line["buyer"], paid=(quote_asset, quote), got=(base_asset, quantity))
         self._settle(line["seller"], paid=(base_asset, quantity), got=(quote_asset, quote))
         for side in ("buyer", "seller"):
@@ -197,7 +213,18 @@ class Audit:
             self._find(f"trade {line['trade']}: order {order.id} trades at {price}, beyond {order.price}")
         order.executed += quantity
         order.quote += quote
-        order.fees[side["fee_asset"]] += Decimal(side["fee"])
+        fee, asset = Decimal(side["fee"]), str(side["fee_asset"])
+        order.fees[asset] += fee
+        order.fills.append(
+            LedgerFill(
+                trade=line["trade"],
+                price=price,
+                quantity=quantity,
+                fee=fee,
+                fee_asset=asset,
+                is_maker=side["is_maker"],
+            )
+        )
         self._reduce(order, quantity, status="FILLED")
 
     def _prevent(self, line: dict[str, Any]) -> None:
@@ -262,7 +289,7 @@ class Audit:
 
     def _lock(self, order: LedgerOrder, quantity: Decimal) -> None:
         """Lock what a limit order may need; what a market order needs is gone before anybody looks."""
-        account, (base, quote) = self.accounts[order.account], self._symbols[order.symbol]
+        account, (base, quote) = self.accounts[order.account], self.symbols[order.symbol]
         if order.price:
             amount = quantity * order.price if order.side == "BUY" else quantity
             account.locked[quote if order.side == "BUY" else base] += amount

@@ -1,5 +1,6 @@
 """``bowstring exchange``: a server with funded accounts, and where to find both."""
 
+import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -36,6 +37,7 @@ async def run(
     legacy: bool,
     unlimited: bool,
     admin_port: int | None,
+    stop_at_eof: bool,
     as_json: bool,
 ) -> None:
     """Serve until a signal comes; ``show`` is given each line that is to be printed. Raises `ConfigError`."""
@@ -53,7 +55,11 @@ async def run(
             limits=UNLIMITED if unlimited else Limits(),
             admin_port=admin_port,
         )
-        await serve(ExchangeServer(settings), ready=lambda server: _show(server, show, in_json=as_json))
+        await serve(
+            ExchangeServer(settings),
+            ready=lambda server: _show(server, show, in_json=as_json),
+            stop_at_eof=sys.stdin if stop_at_eof else None,
+        )
 
 
 def _show(server: ExchangeServer, show: Callable[[str], None], *, in_json: bool) -> None:

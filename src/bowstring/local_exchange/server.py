@@ -1,12 +1,13 @@
 """The local exchange as a server: everything of it on one port, as Binance Spot has it on several hosts."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from aiohttp import WSCloseCode, web
 from msgspec import Struct
@@ -223,14 +224,25 @@ class ExchangeServer:
         )
 
 
-async def serve(server: ExchangeServer, *, ready: Callable[[ExchangeServer], None]) -> None:
-    """Serve until SIGINT or SIGTERM; ``ready`` is called when clients are served."""
-    stop = asyncio.Event()
+async def serve(
+    server: ExchangeServer, *, ready: Callable[[ExchangeServer], None], stop_at_eof: TextIO | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM, or the end of a pipe or terminal; ``ready`` is called when clients are served."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    if stop_at_eof is not None:
+        loop.add_reader(stop_at_eof, _read, stop_at_eof.fileno(), stop)
     async with server:
         ready(server)
         await server.wait(stop)
+
+
+def _read(descriptor: int, at_end: asyncio.Event) -> None:
+    """Read what is there; nothing is the end."""
+    if not os.read(descriptor, 4096):
+        asyncio.get_running_loop().remove_reader(descriptor)
+        at_end.set()
 
 
 def _listing(symbol: str) -> Listing:
