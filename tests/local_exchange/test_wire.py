@@ -17,7 +17,7 @@ HERE = "127.0.0.1"
 class Echo(asyncio.Protocol):
     def __init__(self) -> None:
         self.lost = asyncio.Event()
-        self.is_paused = False
+        self.paused: list[bool] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.wire = cast("Wire", transport)
@@ -29,10 +29,10 @@ class Echo(asyncio.Protocol):
         self.lost.set()
 
     def pause_writing(self) -> None:
-        self.is_paused = True
+        self.paused.append(True)
 
     def resume_writing(self) -> None:
-        self.is_paused = False
+        self.paused.append(False)
 
 
 class Client:
@@ -154,12 +154,12 @@ async def test_what_drips_is_thrown_away_when_the_client_leaves_or_the_wire_is_m
     async with connected() as client:
         client.wire.drip(1, every_s=0.01, interface=None)
         client.wire.write(b"text" * 30_000)
-        assert client.echo.is_paused
+        assert client.echo.paused == [True]
         await client.reader.read(1)
         client.wire.mute()
 
         assert client.wire.get_write_buffer_size() == 0
-        assert not client.echo.is_paused
+        assert client.echo.paused == [True, False]
         assert await client.is_silent()
         client.wire.drip(1, every_s=0.01, interface=None)
         client.wire.pour()

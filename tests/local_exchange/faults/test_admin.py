@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from bowstring.core.errors import ConfigError
+from bowstring.local_exchange.credentials import as_json, as_text
 from bowstring.local_exchange.faults import switches
 from tests.local_exchange.faults.client import Client, back, trading
 
@@ -138,9 +139,17 @@ async def test_a_port_that_is_taken_is_told() -> None:
             await trading(admin_port=port).__aenter__()
 
 
+async def test_it_is_told_where_it_is() -> None:
+    async with administered() as (client, _):
+        addresses = client.server.addresses
+        assert json.loads(as_json(addresses, []))["admin"] == addresses.admin
+        assert f"admin {addresses.admin}" in as_text(addresses, [])
+
+
 async def test_there_is_no_admin_port_unless_it_is_asked_for() -> None:
     async with trading() as client:
         assert client.server.addresses.admin is None
+        assert "admin" not in json.loads(as_json(client.server.addresses, []))
 
 
 async def test_it_is_there_while_the_exchange_is_down() -> None:

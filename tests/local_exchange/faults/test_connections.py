@@ -114,17 +114,17 @@ async def test_a_connection_that_its_server_gives_up_is_silent_all_the_same() ->
 async def test_new_connections_are_accepted_and_never_answered() -> None:
     async with trading() as client, client.line() as line:
         client.faults.add(IgnoreConnections(count=2))
-        async with raw(client) as (reader, writer):
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(pinged(reader, writer), SHORTLY_S)
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(client.line().__aenter__(), SHORTLY_S)
+        async with raw(client) as one, raw(client) as other:
+            asking = [asyncio.create_task(pinged(*streams)) for streams in (one, other)]
+            await until(lambda: client.faults.listed()[0].hits == 2)
+            assert not (await asyncio.wait(asking, timeout=SHORTLY_S))[0]
             assert (await line.ask("ping"))["status"] == 200
             assert (await client.ask("GET", "ping", None)).status == 200
             client.faults.clear()
 
-            with pytest.raises(ConnectionResetError):
-                await reader.read()
+            for ignored in asking:
+                with pytest.raises(ConnectionResetError):
+                    await ignored
 
 
 async def test_bytes_drip() -> None:
@@ -181,7 +181,7 @@ async def test_who_writes_much_to_a_connection_that_drips_is_told_to_wait() -> N
         for number in range(300):
             await line.send("exchangeInfo", number=number)
         await until(lambda: client.server.entrance.wires[0].get_write_buffer_size() > 256 * 1024)
-        await asyncio.sleep(SHORTLY_S)
+        assert await nothing(line.socket)
         assert client.server.entrance.wires[0].get_write_buffer_size() < 400 * 1024
         client.faults.clear()
 

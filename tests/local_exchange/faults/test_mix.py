@@ -82,7 +82,7 @@ async def test_a_mix_is_cleared_with_all_its_members() -> None:
 async def attempt(client: Client, name: str) -> None:
     """An order, by a client that gives up soon, and a query."""
     try:
-        await client.buy(price="50000", newClientOrderId=name, timeout_s=0.2)
+        await client.buy(price="50000", newClientOrderId=name, timeout_s=0.15)
         await client.ask("GET", "openOrders", timeout_s=0.2)
     except (TimeoutError, ClientError, OSError):
         await asyncio.sleep(0.01)
@@ -90,7 +90,7 @@ async def attempt(client: Client, name: str) -> None:
 
 async def test_an_exchange_survives_a_mix_and_its_ledger_knows_every_order(tmp_path: Path) -> None:
     async with trading(Mix(seed=3, rate=0.5), ledger=tmp_path / "ledger") as client, client.stream("btcusdt@depth"):
-        for number in range(60):
+        for number in range(30):
             await attempt(client, f"{number}")
         assert {type(one.fault) for one in client.faults.listed() if one.hits}
         client.faults.clear()

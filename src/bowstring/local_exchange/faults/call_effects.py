@@ -81,8 +81,8 @@ class _LagQueries(Effect):
         self._clerk.listeners.append(self._replica.take)
 
     async def before(self, call: Call) -> None:
-        if call.key is not None:
-            call.key = replace(call.key, account=self._replica.account(call.key.account))
+        assert call.key is not None  # it is a query
+        call.key = replace(call.key, account=self._replica.account(call.account))
 
     def end(self) -> None:
         self._clerk.listeners.remove(self._replica.take)

@@ -63,13 +63,11 @@ class StreamFaults:
 
 
 def _is_met(fault: kinds.Fault, stream: str) -> bool:
-    match fault:
-        case kinds.FreezeStream(stream=pattern):
-            return fnmatchcase(stream, pattern)
-        case kinds.GapBook(symbol=symbol) | kinds.CrossBook(symbol=symbol):
-            return stream in (f"{symbol.lower()}@depth", f"{symbol.lower()}@depth@100ms")
-        case _:
-            return False
+    if isinstance(fault, kinds.FreezeStream):
+        return fnmatchcase(stream, fault.stream)
+    assert isinstance(fault, kinds.GapBook | kinds.CrossBook)
+    book = f"{fault.symbol.lower()}@depth"
+    return stream in (book, f"{book}@100ms")
 
 
 def _with_bid(payload: bytes, bid: list[str]) -> bytes:
