@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import pytest
+from msgspec.json import decode
 
 import bowstring as bs
 from bowstring.core.messages import Message
@@ -33,6 +34,25 @@ def _serving(name: str, *options: str) -> Generator[dict[str, str]]:
             assert process.stdout is not None
             _ready, rest_url, ws_url = process.stdout.readline().split()
             yield {f"{name}_REST_URL": rest_url, f"{name}_WS_URL": ws_url}
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def local_exchange(*options: str) -> Generator[Mapping[str, str]]:
+    """Run an exchange; gives the environment that a bot with an account there needs."""
+    command = [sys.executable, "-m", "bowstring", "exchange", "--json", "--port", "0", "--speed", "5", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            told = decode(process.stdout.readline())
+            account = told["accounts"][0]
+            yield {
+                "EXCHANGE_REST_URL": told["rest"],
+                "EXCHANGE_WS_URL": told["ws"],
+                "BOWSTRING_BINANCE_KEY": account["ed25519_key"],
+                "BOWSTRING_BINANCE_PRIVATE_KEY_FILE": account["ed25519_private_key_file"],
+            }
         finally:
             process.terminate()
 

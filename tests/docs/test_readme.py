@@ -19,7 +19,7 @@ from tests.whole_bot import run_until
 
 README = (ROOT / "README.md").read_text()
 BOT, TESTS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-SERVER, EXAMPLE = [block for block in blocks(README) if re.search(r"^bowstring play|BINANCE_", block.text)]
+SERVER, EXAMPLE = [block for block in blocks(README) if re.search(r"^bowstring play|^export BINANCE_", block.text)]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from bowstring.executors.notify import Notify
 from bowstring.market.events import BadData, Liquidation
 from bowstring.testing import instrument, order_update, quote, react
 from bowstring.trading.messages import FINAL
-from examples import bidder, market_maker, price_alert, two_feeds
+from examples import bidder, market_maker, price_alert, round_trips, two_feeds
 from tests.examples.prices import serving
 from tests.whole_bot import DEADLINE_S, Witness, run_until
 
@@ -102,6 +102,42 @@ def test_the_market_maker_pauses_after_a_rejection() -> None:
     rejections = [order_update("ETH/USDT", "rejected", price=99, client_order_id=number) for number in "12"]
     assert [wake.after_s for wake in react(maker, *rejections, now, expect=bs.WakeMe)] == [1, 1]
     assert len(react(maker, bs.Woke(strategy="", key=""), now)) == 2
+
+
+def test_the_round_trips_buy_then_sell_on_an_account_and_leave_no_order_behind(run_example: RunUntil) -> None:
+    witness = run_example(lambda seen: {fill.side for fill in seen.of(bs.Fill)} == {"buy", "sell"}, round_trips.main)
+
+    fills = witness.of(bs.Fill)
+    assert {fill.side for fill in fills} == {"buy", "sell"}
+    assert {fill.liquidity for fill in fills} == {"maker"}
+    assert {(fill.side, fill.fee_currency) for fill in fills} == {("buy", "BTC"), ("sell", "USDT")}
+    assert max(position.quantity for position in witness.of(bs.Position)) <= Decimal("0.002")
+    assert set(statuses(witness).values()) <= FINAL
+
+
+def test_the_round_trips_take_an_order_back_that_the_touch_has_left() -> None:
+    now, later = (quote("BTC/USDT", bid=bid, ask=bid + 1) for bid in (65_000, 65_010))
+    trips = round_trips.RoundTrips()
+
+    (bid,) = react(trips, instrument("BTC/USDT", min_notional=5), now, expect=bs.PlaceOrder)
+    opened = order_update("BTC/USDT", "open", price=65_000, quantity="0.001", client_order_id="1")
+
+    assert (bid.side, bid.price) == ("buy", 65_000)
+    assert [cancel.client_order_id for cancel in react(trips, opened, later, expect=bs.CancelOrder)] == ["1"]
+
+
+@pytest.mark.parametrize("mode", ["testnet", "live"])
+def test_the_round_trips_trade_at_binance_only_when_they_are_told_to(
+    mode: str, feed: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in feed.items():
+        monkeypatch.setenv(name, value)
+    assert "127.0.0.1" in vars(round_trips.venue())["_ws_api_url"]
+
+    monkeypatch.setenv("BINANCE_MODE", mode)
+
+    assert vars(round_trips.venue())["_ws_api_url"].endswith("binance.com:443/ws-api/v3") is (mode == "live")
+    assert "127.0.0.1" not in vars(round_trips.venue())["_ws_api_url"]
 
 
 def test_the_two_feed_bot_buys_into_liquidations_within_the_limit_and_tells(
