@@ -122,7 +122,7 @@ def test_the_round_trips_take_an_order_back_that_the_touch_has_left() -> None:
     (bid,) = react(trips, instrument("BTC/USDT", min_notional=5), now, expect=bs.PlaceOrder)
     opened = order_update("BTC/USDT", "open", price=65_000, quantity="0.001", client_order_id="1")
 
-    assert (bid.side, bid.price) == ("buy", 65_000)
+    assert (bid.side, bid.price) == ("buy", Decimal(65_000))
     assert [cancel.client_order_id for cancel in react(trips, opened, later, expect=bs.CancelOrder)] == ["1"]
 
 
