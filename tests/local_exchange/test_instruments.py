@@ -83,6 +83,26 @@ def test_a_snapshot_counts_only_for_a_symbol_without_messages() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("stream", "payload", "expected"),
+    [
+        ("aaabtc@kline_1m", '{"k":{"o":"1.2500","h":"1.3","l":"1.2","c":"1.3","v":"3.50"}}', ("0.01", "0.1")),
+        ("aaabtc@miniTicker", '{"o":"1.2500","h":"1.3","l":"1.2","c":"1.3","v":"3.50","q":"4.375"}', ("0.01", "0.1")),
+        ("aaabtc@forceOrder", '{"o":{"p":"1.25","q":"3.5","ap":"1.24871"}}', ("0.01", "0.1")),
+        ("aaabtc@markPrice@1s", '{"p":"1.25000000","i":"1.24871","r":""}', ("0.01", "1")),
+    ],
+)  # fmt: skip
+def test_a_symbol_without_trades_and_quotes_is_shown_by_what_sums_them_up(
+    stream: str, payload: str, expected: tuple[str, str]
+) -> None:
+    coarse = shown("bbbbtc@trade", '{"p":"1","q":"1"}')
+    summed_up = shown(stream, payload)
+
+    assert steps(recording([coarse, summed_up])) == {"AAABTC": expected, "BBBBTC": ("1", "1")}
+    coarser = [shown("aaabtc@trade", '{"p":"1","q":"1"}'), summed_up]
+    assert steps(recording(coarser)) == {"AAABTC": ("1", "1")}
+
+
 def test_what_is_not_binances_format_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"not Binance's format: Expected .* in b'{\"p\":1.5}'"):
         derive_instruments(recording([shown("a@trade", '{"p":1.5}')]))
