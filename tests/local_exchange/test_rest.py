@@ -175,6 +175,22 @@ def test_exchange_info_of_malformed_symbols_is_refused() -> None:
     assert (status, error["code"]) == (400, -1100)
 
 
+def test_recorded_exchange_infos_of_other_symbols_complete_each_other() -> None:
+    def info(second: float, symbol: str, status: str) -> RecordedReply:
+        body = {"serverTime": second, "symbols": [{"symbol": symbol, "status": status}]}
+        return reply(f'/api/v3/exchangeInfo?symbols=["{symbol}"]', body, second=second)
+
+    replies = (info(0, "BTCUSDT", "TRADING"), info(1, "ETHUSDT", "TRADING"), info(9, "BTCUSDT", "BREAK"))
+    for second, btc in ((0, "TRADING"), (10, "BREAK")):
+        status, told = get("exchangeInfo", {"symbols": '["BTCUSDT","ETHUSDT"]'}, replies=replies, second=second)
+
+        assert status == 200
+        assert {one["symbol"]: one["status"] for one in objects(told["symbols"])} == {
+            "BTCUSDT": btc,
+            "ETHUSDT": "TRADING",
+        }
+
+
 def test_a_recorded_exchange_info_comes_before_the_derived_one() -> None:
     recorded = reply(
         "/api/v3/exchangeInfo?permissions=SPOT", {"serverTime": 5, "symbols": [{"symbol": "OLDBTC", "x": 1}]}

@@ -78,12 +78,14 @@ class Rest:
             return refusal.answer
 
     def _exchange_info(self, path: str, query: Mapping[str, str], *, now_ns: int) -> Answer:
-        if _key(path, query) in self._replies:
-            info = _object.decode(self._recorded(path, query, now_ns=now_ns).body)
+        """What one recorded answer does not list, as it was asked for other symbols, is taken from the others."""
+        if recorded := self._replies.get(_key(path, query)):
+            infos = [_object.decode(reply.body) for reply in (*recorded, _as_of(recorded, now_ns))]
         else:
             derived = exchange_info(self._instruments.values(), time_ms=now_ns // 1_000_000, futures=self._futures)
-            info = _object.decode(encode(derived))
-        listed = {_symbol.decode(entry).symbol: entry for entry in _array.decode(info["symbols"])}
+            infos = [_object.decode(encode(derived))]
+        info = infos[-1]
+        listed = {_symbol.decode(entry).symbol: entry for one in infos for entry in _array.decode(one["symbols"])}
         wanted = _wanted(query) or list(listed)
         if not listed.keys() >= set(wanted):
             raise _Refusal(-1121, "Invalid symbol.")
