@@ -115,7 +115,7 @@ def test_futures_are_told_from_spot_by_their_addresses(
     [
         ("nonsense", r"A.ws.1.0, line 4: expected `TIME: FRAME` or `URL <-> TIME`, found b'nonsense'"),
         ('yesterday: {"stream":"a","data":1}', "line 4: expected `TIME: FRAME`"),
-        ('1.5: {"result":null,"id":1}', r"line 4: expected a frame .*: Object missing required field `stream`"),
+        ('1.5: {"e":"trade","p":"1"}', r"line 4: expected a frame .*: Object missing required field `stream`"),
         ('1.5: {"stream":"a","data":', "line 4: expected a frame .*: Input data was truncated"),
         ('1.5: {"stream":"a","data":{]}}', r"line 4: expected a frame .*: JSON is malformed"),
     ],
@@ -125,6 +125,15 @@ def test_a_malformed_frame_is_named_by_its_line(tmp_path: Path, line: str, compl
 
     with pytest.raises(ConfigError, match=complaint):
         list(open_recording(tmp_path / "A").frames())
+
+
+@pytest.mark.parametrize("answer", ['{"result":null,"id":1}', '{"error":{"code":2,"msg":"Invalid request"},"id":null}'])
+def test_an_answer_to_a_request_is_no_data(tmp_path: Path, answer: str) -> None:
+    (tmp_path / "A.ws.1.0").write_text(f"{GOOD}1.5: {answer}\n")
+
+    frames = list(open_recording(tmp_path / "A").frames())
+    assert frames
+    assert all(one.stream == frames[0].stream for one in frames)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +242,14 @@ def test_a_recording_without_frames_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"A\.ws\.1\.0: holds no frames"):
         open_recording(tmp_path / "A.ws.1.0")
+
+
+def test_json_lines_with_answers_to_requests_and_no_data_are_refused(tmp_path: Path) -> None:
+    line = {"time_ns": 1, "connection": 1, "frame": '{"result":["btcusdt@trade"],"id":1}'}
+    (tmp_path / "A-000001.jsonl").write_bytes(encode(line) + b"\n")
+
+    with pytest.raises(ConfigError, match="holds no frames"):
+        open_recording(tmp_path)
 
 
 def test_a_missing_recording_is_refused_with_the_name_that_was_expected(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 A recording is a set of text files of one stem:
 
 * ``STEM.ws.N.M``, one per connection: the first line is ``URL <-> TIME`` (the connection opened), each further line
-  ``TIME: FRAME``, one text frame of a combined stream, ``{"stream":..,"data":..}``;
+  ``TIME: FRAME``, one text frame of a combined stream, ``{"stream":..,"data":..}``, or an answer to a request, which
+  has an ``id`` and is not played;
 * ``STEM.http.N.M``: one line a REST call, ``URL -> TIME: BODY``.
 
 Times are seconds since the epoch with a fraction; empty lines are skipped. Or it is what a `Recorder` wrote: JSON
@@ -17,6 +18,7 @@ import heapq
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from glob import escape
 from itertools import chain
 from operator import attrgetter
@@ -91,6 +93,11 @@ def open_recording(file: Path) -> Recording:
         replies=replies,
         futures="/fapi/" in replies[0].url if replies else _opened(connections[0]).startswith("wss://fstream."),
     )
+    return _with_frames(recording, file)
+
+
+def _with_frames(recording: Recording, file: Path) -> Recording:
+    """The recording. Raises `ConfigError` if it has none."""
     if next(recording.frames(), None) is None:
         raise ConfigError(f"{file}: holds no frames")
     return recording
@@ -101,16 +108,14 @@ def _open_lines(file: Path, paths: Sequence[Path]) -> Recording:
     if len({path.name[:-13] for path in paths}) > 1:
         raise ConfigError(f"{file}: holds several recordings, name one file: {', '.join(path.name for path in paths)}")
     replies: dict[tuple[str, int], RecordedReply] = {}  # by request and time: files repeat some
-    futures = has_frames = False
+    futures = False
     for where, line in _recorded_lines(paths):
         if line.get:
             reply = _reply(line.get, line.body.encode(), time_ns=line.time_ns, where=where)
             replies[line.get, line.time_ns] = reply
         futures = futures or "/fapi/" in line.get or line.url.startswith("wss://fstream.")
-        has_frames = has_frames or bool(line.frame)
-    if not has_frames:
-        raise ConfigError(f"{file}: holds no frames")
-    return Recording(frames=lambda: _recorded_frames(paths), replies=tuple(replies.values()), futures=futures)
+    recording = Recording(frames=lambda: _recorded_frames(paths), replies=tuple(replies.values()), futures=futures)
+    return _with_frames(recording, file)
 
 
 def _recorded_lines(paths: Iterable[Path]) -> Iterator[tuple[_Where, Line]]:
@@ -196,7 +201,8 @@ def _opened(file: Path) -> str:
 def _read_frames(file: Path) -> Iterator[RecordedFrame]:
     for number, line in _lines(file):
         if match := _FRAME.fullmatch(line):
-            yield _frame(match, where=f"{file}, line {number}")
+            if frame := _frame(match, where=f"{file}, line {number}"):
+                yield frame
         elif not _CONNECTED.fullmatch(line):
             raise ConfigError(f"{file}, line {number}: expected `TIME: FRAME` or `URL <-> TIME`, found {line[:40]!r}")
 
@@ -206,15 +212,24 @@ class _Combined(Struct):
     data: Raw
 
 
+class _Answer(Struct):
+    id: Raw
+
+
 _combined = Decoder(_Combined)
+_answer = Decoder(_Answer)
 _json = Decoder(Raw)
 _decode_line = Decoder(Line).decode
 
 
-def _frame(match: re.Match[bytes], *, where: str) -> RecordedFrame:
+def _frame(match: re.Match[bytes], *, where: str) -> RecordedFrame | None:
+    """The frame; None if it answered a request. Raises `ConfigError`."""
     try:
         frame = _combined.decode(match[2])
     except MALFORMED as error:
+        with suppress(*MALFORMED):
+            _answer.decode(match[2])
+            return None
         raise ConfigError(f'{where}: expected a frame {{"stream":..,"data":..}}: {error}') from None
     return RecordedFrame(
         time_ns=_nanoseconds(match[1]), stream=frame.stream, combined=match[2], payload=bytes(frame.data)
