@@ -61,6 +61,23 @@ def test_a_gap_is_named_and_counted() -> None:
     assert sync.book.bid is None
 
 
+def test_changes_that_come_twice_are_passed_over_but_a_stream_that_went_back_loses_the_book() -> None:
+    sync = synced(at=10)
+    outcomes = [sync.take(spot(number, number)) for number in (11, 11, 12, 11, 11, 13, 1, 2)]
+
+    assert outcomes == ["changed", "ignored", "changed", "ignored", "ignored", "changed", "ignored", "lost"]
+    assert sync.problem == "its stream went back: after update 13 came 1 and 2"
+    assert sync.counts == Counts(snapshots=1, changes=3, ignored=4, gaps=1)
+    assert sync.take_snapshot(snapshot(1))
+    assert sync.book.update_id == 2
+
+
+def test_a_stream_that_is_behind_its_snapshot_has_not_gone_back() -> None:
+    sync = synced(at=10)
+
+    assert [sync.take(spot(number, number)) for number in (3, 4, 5, 10, 11)] == ["ignored"] * 4 + ["changed"]
+
+
 # Snapshots
 
 

@@ -80,6 +80,8 @@ class Model:
         self._told: tuple[Side, Side] = ({}, {})
         self._known: list[Decimal | None] = [None, None]  # how far the snapshot went
         self._waiting: list[Diff] = []
+        self._has_joined = False  # a change has followed the snapshot
+        self._late: int | None = None  # the last of the changes since then that came twice or late
 
     def take(self, diff: Diff) -> None:
         if self.at is None:
@@ -87,16 +89,21 @@ class Model:
         elif before(diff) > self.at:
             self.at, self._waiting = None, [diff]
         elif diff.last > self.at:
-            self.at = diff.last
+            self.at, self._has_joined, self._late = diff.last, True, None
             for told, news in zip(self._told, (diff.bids, diff.asks), strict=True):
                 told |= dict(news)
             self._look()
+        elif self._has_joined and self._late is not None and diff.last > self._late:
+            self.at, self._waiting = None, [diff]
+        else:
+            self._late = diff.last
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         waiting = [diff for diff in self._waiting if diff.last > snapshot.update_id]
         if waiting and before(waiting[0]) > snapshot.update_id:
             return
         self.at, self._waiting = snapshot.update_id, []
+        self._has_joined, self._late = False, None
         self._told = dict(snapshot.bids), dict(snapshot.asks)
         self.is_cut = not snapshot.is_whole
         worst = min(self._told[BIDS], default=None), max(self._told[ASKS], default=None)

@@ -73,6 +73,8 @@ class BookSync:
         self.problem = "it has no snapshot yet"
         self._checksum = checksum
         self._waiting: deque[Diff] = deque(maxlen=MAX_WAITING)
+        self._changes_before = 0  # how many changes there were when the snapshot came
+        self._late = (0, 0)  # how many there were when the last change came that the book was past, and its id
 
     @property
     def has_waiting(self) -> bool:
@@ -86,8 +88,7 @@ class BookSync:
             self._waiting.append(diff)
             return "waiting"
         if diff.last <= book.update_id:
-            self.counts.ignored += 1
-            return "ignored"
+            return self._pass_over(diff)
         if not _follows(diff, book.update_id):
             self.counts.gaps += 1
             self.lose(f"a gap: after update {book.update_id} came {diff.first} to {diff.last}")
@@ -108,6 +109,7 @@ class BookSync:
             self.problem = f"its snapshot of update {snapshot.update_id} is older than {self._waiting[0].first}"
             return False
         self.counts.snapshots += 1
+        self._changes_before = self.counts.changes
         self.book.reset(
             update_id=snapshot.update_id,
             bids=snapshot.bids,
@@ -128,6 +130,21 @@ class BookSync:
         self.book.invalidate()
         self.problem = problem
         self._waiting.clear()
+
+    def _pass_over(self, diff: Diff) -> Outcome:
+        """A change that the book is past came twice or late; two of them, one after the other, are a stream gone back.
+
+        A snapshot may be ahead of its stream; from the first change after it on, the book is not.
+        """
+        changes = self.counts.changes
+        (changes_then, last), self._late = self._late, (changes, diff.last)
+        if changes == self._changes_before or changes_then != changes or diff.last <= last:
+            self.counts.ignored += 1
+            return "ignored"
+        self.counts.gaps += 1
+        self.lose(f"its stream went back: after update {self.book.update_id} came {last} and {diff.last}")
+        self._waiting.append(diff)
+        return "lost"
 
     def _change(self, diff: Diff) -> Outcome:
         self.book.change(update_id=diff.last, bids=diff.bids, asks=diff.asks, time_ns=diff.time_ns)
