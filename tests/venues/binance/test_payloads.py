@@ -156,6 +156,15 @@ def test_a_candle_is_read_from_the_stream_of_its_interval_only(kind: str) -> Non
             assert refusal(BTC, one, payload).startswith(f"candle of '{interval}' from 1672515780000")
 
 
+@pytest.mark.parametrize("speed", ["", "@100ms", "@250ms", "@500ms", "@1000ms"])
+@pytest.mark.parametrize(("instrument", "payloads"), [(BTC, SPOT_PAYLOADS), (BTC_PERP, FUTURES_PAYLOADS)])
+def test_depth_is_told_alike_at_each_speed(instrument: Instrument, payloads: dict[str, str], speed: str) -> None:
+    assert isinstance(told(instrument, f"depth{speed}", payloads["depth@100ms"]).event, Diff)
+    for size in (5, 10, 20):
+        partial = payloads["depth5" if instrument is BTC else "depth10@100ms"]
+        assert isinstance(told(instrument, f"depth{size}{speed}", partial).event, Depth)
+
+
 def test_a_contract_that_is_delivered_has_no_funding_rate() -> None:
     event = told(BTC_PERP, "markPrice", FUTURES_PAYLOADS["markPrice"].replace('"-0.00038167"', '""')).event
 

@@ -24,7 +24,7 @@ from bowstring.net.recorder import Recorder
 from bowstring.net.websocket import WebSocket, connect
 from bowstring.venues.binance.books import Books
 from bowstring.venues.binance.handover import Handover
-from bowstring.venues.binance.payloads import Frame
+from bowstring.venues.binance.payloads import DIFFS, Frame
 from bowstring.venues.binance.silence import SilenceWatch
 from bowstring.venues.binance.trade_ids import TradeIds
 from bowstring.venues.binance.wire import (
@@ -103,7 +103,7 @@ class Line:
         return {} if self._books is None else self._books.counts()
 
     async def _run(self, emit: Emit, watch: SilenceWatch, on_up: Callable[[], None], tasks: asyncio.TaskGroup) -> None:
-        depths = {name: s.instrument for name, s in self._streams.items() if s.kind in ("depth", "depth@100ms")}
+        depths = {name: s.instrument for name, s in self._streams.items() if s.kind in DIFFS}
         self._books = Books(depths, fetch=self._fetch, emit=emit, clock=self._clock, tasks=tasks)
         handover = Handover(self._streams)
         self._rotate_after_s = ROTATE_AFTER_S

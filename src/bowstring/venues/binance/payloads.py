@@ -437,13 +437,18 @@ def _liquidations(instrument: Instrument, decoder_of: DecoderOf) -> Read:
 
 INTERVALS = ("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M")
 
+SPEEDS = ("", "@100ms", "@250ms", "@500ms", "@1000ms")
+"""How often a depth stream tells, as its name says it: not all of both markets; "" is the slow one."""
+
+DIFFS = tuple(f"depth{speed}" for speed in SPEEDS)
+"""The kinds that tell how a book changes."""
+
 KINDS: dict[str, Callable[[Instrument, DecoderOf], Read]] = {
     "bookTicker": _quotes,
     "trade": _trades,
     "aggTrade": _agg_trades,
-    "depth": _diffs,
-    "depth@100ms": _diffs,
-    **{f"depth{levels}{speed}": _depth for levels in (5, 10, 20) for speed in ("", "@100ms")},
+    **dict.fromkeys(DIFFS, _diffs),
+    **{f"depth{levels}{speed}": _depth for levels in (5, 10, 20) for speed in SPEEDS},
     **{f"kline_{interval}": partial(_candles, interval=interval) for interval in INTERVALS},
     "miniTicker": _daily_stats,
     "markPrice": _mark_prices,
