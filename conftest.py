@@ -1,6 +1,7 @@
 """What holds for every test: the hypothesis profiles, and the tests that need recorded exchange traffic."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,9 +15,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests marked `recorded` where no recordings are at hand."""
-    if os.environ.get("BOWSTRING_RECORDINGS"):
-        return
-    recorded = [item for item in items if item.get_closest_marker("recorded")]
-    config.hook.pytest_deselected(items=recorded)
-    items[:] = [item for item in items if item not in recorded]
+    """Deselect the tests marked `recorded` where no recordings are at hand, or not the one that the mark names."""
+    folder = os.environ.get("BOWSTRING_RECORDINGS")
+    missing = [item for item in items if (mark := item.get_closest_marker("recorded")) and not _is_there(mark, folder)]
+    config.hook.pytest_deselected(items=missing)
+    items[:] = [item for item in items if item not in missing]
+
+
+def _is_there(mark: pytest.Mark, folder: str | None) -> bool:
+    return bool(folder) and all(Path(str(folder), f"{stem}.ws.1.0").exists() for stem in mark.args)

@@ -16,7 +16,7 @@ from bowstring.demo.bots import Bidder
 from bowstring.venues.binance import Binance
 from tests.integration.processes import playing
 
-pytestmark = pytest.mark.recorded
+pytestmark = pytest.mark.recorded("BINANCE")
 
 SYMBOLS = {"NKN/USDT": "NKNUSDT", "BLZ/ETH": "BLZETH", "LRC/BTC": "LRCBTC", "RUNE/EUR": "RUNEEUR"}
 FUNDS = {"USDT": Decimal(1_000_000), "ETH": Decimal(1_000), "BTC": Decimal(100), "EUR": Decimal(1_000_000)}

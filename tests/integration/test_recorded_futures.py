@@ -13,7 +13,7 @@ from bowstring.venues.binance import BinanceFutures
 from tests.integration.processes import playing
 from tests.venues.binance.recordings import RawBook, Recorded, data_of, kind_of
 
-pytestmark = pytest.mark.recorded
+pytestmark = pytest.mark.recorded("BINANCE_FUTURES")
 
 SYMBOLS = {f"{base}/USDT:USDT": f"{base}USDT" for base in ("SUSHI", "AKRO", "KEEP", "CTK")}
 

@@ -108,11 +108,10 @@ def test_what_is_not_binances_format_is_refused() -> None:
         derive_instruments(recording([shown("a@trade", '{"p":1.5}')]))
 
 
-@pytest.mark.recorded
 @pytest.mark.parametrize(
     ("stem", "expected"),
     [
-        (
+        pytest.param(
             "BINANCE",
             {
                 "BLZETH": ("0.00000001", "1"),
@@ -120,8 +119,9 @@ def test_what_is_not_binances_format_is_refused() -> None:
                 "NKNUSDT": ("0.0001", "1"),
                 "RUNEEUR": ("0.001", "0.1"),
             },
+            marks=pytest.mark.recorded("BINANCE"),
         ),
-        (
+        pytest.param(
             "BINANCE_FUTURES",
             {
                 "AKROUSDT": ("0.00001", "1"),
@@ -129,6 +129,7 @@ def test_what_is_not_binances_format_is_refused() -> None:
                 "KEEPUSDT": ("0.0001", "1"),
                 "SUSHIUSDT": ("0.001", "1"),
             },
+            marks=pytest.mark.recorded("BINANCE_FUTURES"),
         ),
     ],
 )

@@ -27,6 +27,7 @@ from bowstring.local_exchange.feed import MARKETS
 from bowstring.local_exchange.play import PlayServer
 from bowstring.local_exchange.recording import RecordedFrame, Recording, open_recording
 from tests.local_exchange.traffic import START_NS, depth, frame, json, json_lines, recording
+from tests.venues.binance.recordings import stems
 
 FRAMES = [
     frame(second, stream, number)
@@ -381,7 +382,7 @@ class PicowsClient(WSListener):
 
 
 @pytest.mark.recorded
-@pytest.mark.parametrize("stem", ["BINANCE", "BINANCE_FUTURES"])
+@pytest.mark.parametrize("stem", stems())
 async def test_a_picows_client_gets_recorded_traffic_byte_for_byte(stem: str) -> None:
     file = Path(os.environ["BOWSTRING_RECORDINGS"]) / f"{stem}.ws.1.0"
     recorded = [text for _, text, _ in json_lines(file)]
@@ -397,7 +398,7 @@ async def test_a_picows_client_gets_recorded_traffic_byte_for_byte(stem: str) ->
 
 
 @pytest.mark.recorded
-@pytest.mark.parametrize("stem", ["BINANCE", "BINANCE_FUTURES"])
+@pytest.mark.parametrize("stem", stems())
 async def test_a_raw_client_gets_the_data_of_its_stream(stem: str) -> None:
     file = Path(os.environ["BOWSTRING_RECORDINGS"]) / f"{stem}.ws.1.0"
     stream, _ = Counter(str(message["stream"]) for _, _, message in json_lines(file)).most_common(1)[0]

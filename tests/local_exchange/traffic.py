@@ -49,6 +49,6 @@ def objects(value: object) -> list[dict[str, object]]:
 
 
 def json_lines(file: Path) -> list[tuple[float, str, dict[str, object]]]:
-    """Time, text and JSON of each frame of a ws file, read without the code under test."""
+    """Time, text and JSON of each frame of a ws file with data, read without the code under test."""
     lines = [line.partition(": ") for line in file.read_text().splitlines() if line and " <-> " not in line]
-    return [(float(time), text, json(text)) for time, _, text in lines]
+    return [(float(time), text, json(text)) for time, _, text in lines if "stream" in json(text)]

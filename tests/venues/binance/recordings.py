@@ -21,7 +21,7 @@ class Recorded:
     def frames(self) -> Iterator[Happening]:
         for line in self._lines("ws"):
             time, _, frame = line.partition(b": ")
-            if b" <-> " not in line[:2000] or time.replace(b".", b"").isdigit():
+            if time.replace(b".", b"").isdigit() and b'"stream"' in frame:  # else it answers a request
                 yield Decimal(time.decode()), "", frame
 
     def snapshots(self) -> Iterator[Happening]:
@@ -57,7 +57,8 @@ def kind_of(frame: bytes) -> str:
 class RawBook:
     """A book out of raw JSON, in plain dicts, by the procedure that Binance documents for a local order book.
 
-    ``bids`` and ``asks`` have quantities by price; ``update_id`` is the ``u`` of the last event in it.
+    ``bids`` and ``asks`` have quantities by price; ``update_id`` is the ``u`` of the last event in it. ``waiting`` has
+    the events that no snapshot has come for.
     """
 
     def __init__(self) -> None:
@@ -66,29 +67,29 @@ class RawBook:
         self.update_id = 0
         self.is_there = False
         self.gaps = 0
-        self._waiting: list[dict[str, Any]] = []
+        self.waiting: list[dict[str, Any]] = []
 
     def snapshot(self, raw: dict[str, Any]) -> bool:
         """False: it is older than what was received, or than a gap."""
         at = raw["lastUpdateId"]
-        waiting = [event for event in self._waiting if event["u"] > at]
+        waiting = [event for event in self.waiting if event["u"] > at]
         if waiting and not joins(waiting[0], at):
             return False
         self.bids = {Decimal(price): Decimal(quantity) for price, quantity in raw["bids"]}
         self.asks = {Decimal(price): Decimal(quantity) for price, quantity in raw["asks"]}
-        self.update_id, self.is_there, self._waiting = at, True, []
+        self.update_id, self.is_there, self.waiting = at, True, []
         for event in waiting:
             self.event(event)
         return self.is_there
 
     def event(self, raw: dict[str, Any]) -> None:
         if not self.is_there:
-            self._waiting.append(raw)
+            self.waiting.append(raw)
         elif raw["u"] <= self.update_id:
             pass
         elif not joins(raw, self.update_id):
             self.gaps += 1
-            self.is_there, self._waiting = False, [raw]
+            self.is_there, self.waiting = False, [raw]
         else:
             self._apply(self.bids, raw["b"])
             self._apply(self.asks, raw["a"])
