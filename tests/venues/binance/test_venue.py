@@ -280,10 +280,10 @@ def wrong_mode() -> Binance:
 
 MISTAKES: list[tuple[Callable[[], object], str]] = [
     (wrong_mode, "Binance mode 'real': give one of paper, local, testnet, live"),
-    (lambda: Binance("local"), "Binance ws_url '': give a URL such as \"ws://"),
-    (lambda: Binance("local", ws_url="ws://127.0.0.1:1"), "Binance rest_url '': give a URL such as \"http://"),
+    (lambda: Binance("local"), 'Binance ws_url is no URL: give a URL such as "ws://'),
+    (lambda: Binance("local", ws_url="ws://127.0.0.1:1"), 'Binance rest_url is no URL: give a URL such as "http://'),
     (lambda: Binance("paper", rest_url="http://[::1"), "url must be http://host[:port]/path"),
-    (lambda: Binance("paper", ws_url="https://x"), "Binance ws_url 'https://x': give a URL such as \"ws://"),
+    (lambda: Binance("paper", ws_url="https://x"), 'Binance ws_url is https://...: give a URL such as "ws://'),
     (lambda: Binance("paper").stream(trades=["A/B"], agg_trades=["A/B"]), "would each tell every trade of A/B"),
     (
         lambda: paper().quotes(["A/B"]),
@@ -306,6 +306,14 @@ def test_a_wrong_setting_is_named_with_what_it_may_be(make: Callable[[], object]
     with pytest.raises(ConfigError) as refused:
         make()
     assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["https://bot:s3cret@x", "wss://bot:s3cret@x", "wss://x/stream?key=s3cret", "s3cret"])
+@pytest.mark.parametrize("setting", ["rest_url", "ws_url"])
+def test_a_wrong_url_is_refused_and_not_shown(setting: str, url: str) -> None:
+    with pytest.raises(ConfigError, match=f"Binance {setting} is .* without credentials, query or fragment") as refused:
+        Binance("paper", **{setting: url})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # by name
+    assert "s3cret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("missing", ["aiohttp", "picows"])

@@ -160,7 +160,7 @@ class Line:
             return
         finally:
             self._rotation = None
-        raise Disconnected(f"{self._url}: closed from here")
+        raise Disconnected(f"{self.name}: closed from here")
 
     async def _replace(
         self,

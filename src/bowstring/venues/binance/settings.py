@@ -31,9 +31,12 @@ def check_symbols(symbols: object, where: str) -> None:
 
 
 def checked_url(setting: str, url: str, *, schemes: tuple[str, str]) -> str:
-    """The URL. Raises `ConfigError` unless it has one of the schemes."""
-    if url.partition("://")[0] not in schemes:
-        raise ConfigError(f'Binance {setting} {url!r}: give a URL such as "{schemes[0]}://127.0.0.1:9000"')
+    """The URL. Raises `ConfigError` for a wrong one, without showing it: it may hold a secret."""
+    scheme, separator, rest = url.partition("://")
+    if scheme not in schemes or set("@?#") & set(rest):
+        found = f"is {scheme}://..." if separator else "is no URL"
+        example = f'such as "{schemes[0]}://127.0.0.1:9000", without credentials, query or fragment'
+        raise ConfigError(f"Binance {setting} {found}: give a URL {example}")
     return url
 
 
