@@ -20,7 +20,8 @@ class FakeBinance:
 
     ``failures`` are answered first by exchangeInfo, as (HTTP status, body, headers). With ``answers = False`` the
     websocket swallows requests, with ``refuses = True`` there are no new ones. ``books`` has the body of each symbol's
-    snapshot; it is sent once ``gives_books`` is set, which it is at first.
+    snapshot; it is sent once ``gives_books`` is set, which it is at first. A websocket that was ``dialled`` is opened
+    once ``opens`` is set, likewise.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,9 @@ class FakeBinance:
         self.books: dict[str, str] = {}
         self.gives_books = asyncio.Event()
         self.gives_books.set()
+        self.opens = asyncio.Event()
+        self.opens.set()
+        self.dialled = 0
         self.answers = True
         self.refuses = False
         self.refused = 0
@@ -107,6 +111,9 @@ class FakeBinance:
         return web.Response(text=self.books[symbol])
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
+        self.dialled += 1
+        self._changed.set()
+        await self.opens.wait()
         if self.refuses:
             self.refused += 1
             self._changed.set()

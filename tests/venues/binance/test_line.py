@@ -431,6 +431,25 @@ async def test_an_old_connection_that_breaks_before_it_has_caught_up_ends_the_ru
     assert feed.events == []  # whether there was a trade before that one, nobody knows
 
 
+async def test_an_old_connection_that_breaks_while_the_new_one_is_made_ends_the_run_at_once(
+    binance: FakeBinance,
+) -> None:
+    binance.books["BTCUSDT"] = book(11)
+
+    async with running(venue(binance).books("BTC/USDT"), binance) as feed:
+        await binance.send(diff(11))
+        (told,) = await feed.until(1)
+        binance.opens.clear()  # as in an outage: the attempt would take 10 s to fail
+        await binance.send(SHUTDOWN)
+        await binance.until(lambda: binance.dialled == 2)
+        await binance.close_socket(1012)
+        async with asyncio.timeout(5):
+            assert (await feed.end()).code == 1012
+
+    assert book_of(told).bid is None
+    assert of(*feed.events) == ["BookChanged", "BookLost", "BookChanged"]
+
+
 async def test_a_new_connection_that_breaks_before_the_old_one_is_closed_ends_the_run(binance: FakeBinance) -> None:
     async with running(venue(binance).trades("BTC/USDT", "ETH/USDT"), binance) as feed:
         await binance.send(trade(1), trade(1, "ETH"), SHUTDOWN)

@@ -171,28 +171,44 @@ class Line:
     ) -> WebSocket:
         """A new connection, with the old one closed when that has nothing more to bring, or after `OVERLAP_S`.
 
-        When there is none, the old one. Raises `Disconnected` when one of the two ends before that: something may be
-        missing.
+        When there is none, the old one. Raises `Disconnected` as soon as one of the two ends before that: something may
+        be missing.
         """
         caught_up = asyncio.Event()
         handover.begin(caught_up.set)
         self._rotate_after_s = ROTATE_AFTER_S
+        new: WebSocket | None = None
         try:
-            new = await self._connect(receiver(handover))
-        except Disconnected as error:
-            log.warning("%s: no new connection before the old one ends, %s", self.name, error)
-            self._rotate_after_s = ROTATE_AGAIN_S
-            return old
-        try:
-            await _overlap(old, new, caught_up)
+            async with asyncio.TaskGroup() as tasks:
+                ended = [tasks.create_task(old.closed())]
+                new = await self._connect_again(receiver(handover))
+                if new is not None:
+                    ended.append(tasks.create_task(new.closed()))
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(OVERLAP_S):
+                            await caught_up.wait()
+                for task in ended:
+                    task.cancel()
+            if new is None:
+                return old
             for data in handover.old_closed():
                 publish(data)
             await self._close(old)  # which hears nothing more
-        except BaseException:
-            await self._close(new)
-            raise
+        except BaseException as error:  # noqa: BLE001  # raised again, out of its group
+            if new is not None:
+                await self._close(new)
+            raise cause_of(error) from None
         log.info("%s: went over to a new connection", self.name)
         return new
+
+    async def _connect_again(self, receive: Receive) -> WebSocket | None:
+        """A new connection beside the old one; None if there is none: then it is time for another attempt soon."""
+        try:
+            return await self._connect(receive)
+        except Disconnected as error:
+            log.warning("%s: no new connection before the old one ends, %s", self.name, error)
+            self._rotate_after_s = ROTATE_AGAIN_S
+            return None
 
     def _receiver(self, emit: Emit, publish: Callable[[Data], None], books: Books, handover: Handover) -> Receive:
         """What takes the frames of the newest connection."""
@@ -279,17 +295,3 @@ def _recorded(recorder: Recorder, connection: int, receive: Callable[[Frame], No
         receive(frame)
 
     return record
-
-
-async def _overlap(old: WebSocket, new: WebSocket, caught_up: asyncio.Event) -> None:
-    """Wait until the old connection has nothing more to bring. Raises `Disconnected` when either ends before."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            ended = [tasks.create_task(one.closed()) for one in (old, new)]
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(OVERLAP_S):
-                    await caught_up.wait()
-            for task in ended:
-                task.cancel()
-    except BaseExceptionGroup as errors:
-        raise cause_of(errors) from None
