@@ -19,9 +19,10 @@ class FakeBinance:
     path; ``asked`` are the symbols of which a book was asked for, and ``limits`` with how many levels.
 
     ``failures`` are answered first by exchangeInfo, as (HTTP status, body, headers). With ``answers = False`` the
-    websocket swallows requests, with ``refuses = True`` there are no new ones. ``books`` has the body of each symbol's
-    snapshot; it is sent once ``gives_books`` is set, which it is at first. A websocket that was ``dialled`` is opened
-    once ``opens`` is set, likewise.
+    websocket swallows requests, with ``agrees = False`` also the end of a connection, and with ``refuses = True`` there
+    are no new ones. ``books`` has the body of each symbol's snapshot; it is sent once ``gives_books`` is set, which it
+    is at first. Likewise, a websocket that was ``dialled`` is opened once ``opens`` is set. It is ``ended`` when the
+    client has closed it.
     """
 
     def __init__(self) -> None:
@@ -37,11 +38,12 @@ class FakeBinance:
         self.gives_books.set()
         self.opens = asyncio.Event()
         self.opens.set()
-        self.dialled = 0
-        self.answers = True
+        self.dialled = self.ended = 0
+        self.answers = self.agrees = True
         self.refuses = False
         self.refused = 0
         self._sockets: list[web.WebSocketResponse] = []
+        self._transports: list[asyncio.Transport | None] = []
         self._changed = asyncio.Event()
         self._runner = web.AppRunner(self._app(), shutdown_timeout=0.1)
         self.rest_url = self.ws_url = ""
@@ -73,6 +75,12 @@ class FakeBinance:
 
     async def close_socket(self, code: int, *, of: int = -1) -> None:
         await self._sockets[of].close(code=code)
+
+    def break_off(self, number: int) -> None:
+        """Drop a connection, with no close frame."""
+        transport = self._transports[number]
+        assert transport is not None
+        transport.abort()
 
     def is_open(self, number: int) -> bool:
         """Whether the client has not closed that connection."""
@@ -118,9 +126,10 @@ class FakeBinance:
             self.refused += 1
             self._changed.set()
             return web.Response(status=503)
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(autoclose=self.agrees)
         await socket.prepare(request)
         self._sockets.append(socket)
+        self._transports.append(request.transport)
         self.streams.append(request.query["streams"].split("/"))
         self.paths.append(request.path)
         self._changed.set()
@@ -129,7 +138,10 @@ class FakeBinance:
             self._changed.set()
             if self.answers:
                 await socket.send_json({"result": self.streams[-1], "id": json.loads(message.data)["id"]})
+        self.ended += 1
         self._changed.set()
+        if not self.agrees:
+            await asyncio.Event().wait()
         return socket
 
 

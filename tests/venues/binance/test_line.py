@@ -450,6 +450,27 @@ async def test_an_old_connection_that_breaks_while_the_new_one_is_made_ends_the_
     assert of(*feed.events) == ["BookChanged", "BookLost", "BookChanged"]
 
 
+async def test_a_new_connection_that_breaks_while_the_old_one_is_closed_ends_the_run_at_once(
+    binance: FakeBinance,
+) -> None:
+    binance.books["BTCUSDT"] = book(11)
+    binance.agrees = False  # the end of a connection takes 5 s then
+
+    async with running(venue(binance).books("BTC/USDT"), binance) as feed:
+        await binance.send(diff(11))
+        (told,) = await feed.until(1)
+        await binance.send(SHUTDOWN)
+        await binance.until(lambda: len(binance.streams) == 2)
+        await binance.send(diff(11), to=0)
+        await binance.send(diff(11), to=1)
+        await binance.until(lambda: binance.ended == 1)
+        binance.break_off(1)
+        async with asyncio.timeout(3):
+            await feed.end()
+
+    assert book_of(told).bid is None
+
+
 async def test_a_new_connection_that_breaks_before_the_old_one_is_closed_ends_the_run(binance: FakeBinance) -> None:
     async with running(venue(binance).trades("BTC/USDT", "ETH/USDT"), binance) as feed:
         await binance.send(trade(1), trade(1, "ETH"), SHUTDOWN)

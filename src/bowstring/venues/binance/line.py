@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import cast
@@ -179,21 +179,18 @@ class Line:
         self._rotate_after_s = ROTATE_AFTER_S
         new: WebSocket | None = None
         try:
-            async with asyncio.TaskGroup() as tasks:
-                ended = [tasks.create_task(old.closed())]
+            async with _watched(old):
                 new = await self._connect_again(receiver(handover))
-                if new is not None:
-                    ended.append(tasks.create_task(new.closed()))
+                if new is None:
+                    return old
+                async with _watched(new):
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(OVERLAP_S):
                             await caught_up.wait()
-                for task in ended:
-                    task.cancel()
-            if new is None:
-                return old
-            for data in handover.old_closed():
-                publish(data)
-            await self._close(old)  # which hears nothing more
+            async with _watched(new):
+                for data in handover.old_closed():
+                    publish(data)
+                await self._close(old)  # which hears nothing more
         except BaseException as error:  # noqa: BLE001  # raised again, out of its group
             if new is not None:
                 await self._close(new)
@@ -287,6 +284,15 @@ def _publisher(emit: Emit, watch: SilenceWatch, books: Books, trade_ids: TradeId
         emit(cast("MarketEvent", event))
 
     return publish
+
+
+@contextlib.asynccontextmanager
+async def _watched(websocket: WebSocket) -> AsyncGenerator[None, None]:
+    """Cancels the block when the connection ends before it, and raises `Disconnected`, in a group."""
+    async with asyncio.TaskGroup() as tasks:
+        ended = tasks.create_task(websocket.closed())
+        yield
+        ended.cancel()
 
 
 def _recorded(recorder: Recorder, connection: int, receive: Callable[[Frame], None]) -> Callable[[Frame], None]:
