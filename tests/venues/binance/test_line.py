@@ -450,6 +450,22 @@ async def test_an_old_connection_that_breaks_while_the_new_one_is_made_ends_the_
     assert of(*feed.events) == ["BookChanged", "BookLost", "BookChanged"]
 
 
+async def test_an_old_connection_that_breaks_does_not_wait_for_the_new_one_to_be_closed(binance: FakeBinance) -> None:
+    binance.books["BTCUSDT"] = book(11)
+    binance.agrees = False
+
+    async with running(venue(binance).books("BTC/USDT"), binance) as feed:
+        await binance.send(diff(11))
+        (told,) = await feed.until(1)
+        await binance.send(SHUTDOWN)
+        await binance.until(lambda: len(binance.streams) == 2)
+        binance.break_off(0)
+        async with asyncio.timeout(3):
+            await feed.until(3)
+
+    assert book_of(told).bid is None
+
+
 async def test_a_new_connection_that_breaks_while_the_old_one_is_closed_ends_the_run_at_once(
     binance: FakeBinance,
 ) -> None:

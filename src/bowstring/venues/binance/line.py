@@ -193,6 +193,7 @@ class Line:
                 await self._close(old)  # which hears nothing more
         except BaseException as error:  # noqa: BLE001  # raised again, out of its group
             if new is not None:
+                new.abort("given up")  # nobody waits 5 s, while books can be read, for its answer
                 await self._close(new)
             raise cause_of(error) from None
         log.info("%s: went over to a new connection", self.name)
