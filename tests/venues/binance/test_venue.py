@@ -366,6 +366,22 @@ def test_a_host_has_one_weight_limit_whoever_names_it() -> None:
         Binance("paper", weight_limit=6_000)
 
 
+@pytest.mark.usefixtures("_no_budgets")
+def test_a_host_is_the_same_however_it_is_written() -> None:
+    Binance("live", weight_limit=12_000)
+
+    for url in ("https://API.binance.com", "https://api.binance.com:443/"):
+        with pytest.raises(ConfigError, match=r"api\.binance\.com has one of 12000 already"):
+            Binance("live", rest_url=url, weight_limit=6_000)
+
+
+@pytest.mark.usefixtures("_no_budgets")
+def test_a_weight_limit_without_room_is_refused_and_forgotten() -> None:
+    with pytest.raises(ConfigError, match="a budget of 0 with a reserve of 600"):
+        Binance("live", weight_limit=0)
+    Binance("live", weight_limit=12_000)
+
+
 async def test_given_instruments_become_those_of_the_venue_and_its_account(binance: FakeBinance) -> None:
     venue = Binance("paper", account="hedge", ws_url=binance.ws_url, instruments=[BTC])
     buyer = Buyer(price="1")

@@ -11,9 +11,10 @@ from bowstring.net.budget import WeightBudget
 from bowstring.net.http import public_url
 from bowstring.venues.binance.markets import Market
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
 CANCEL_RESERVE = 600  # of the weight of a minute; a cancel weighs 1
 
-_budgets: dict[tuple[str, str], WeightBudget] = {}  # by market and host
+_budgets: dict[tuple[str, str, int], WeightBudget] = {}  # by market, host and port
 
 
 def budget_of(market: Market, url: str, *, limit: int | None) -> WeightBudget:
@@ -21,11 +22,15 @@ def budget_of(market: Market, url: str, *, limit: int | None) -> WeightBudget:
 
     Raises `ConfigError` for a wrong URL, and for another limit than the one in force.
     """
-    host = urlsplit(public_url(url)).netloc
-    budget = _budgets.get((market.venue, host))
+    parts = urlsplit(public_url(url))
+    host = str(parts.hostname)  # in small letters
+    key = market.venue, host, parts.port or DEFAULT_PORTS[parts.scheme]
+    budget = _budgets.get(key)
     if budget is None:
-        budget = WeightBudget(limit or market.weight_limit, reserve=CANCEL_RESERVE, header="X-MBX-USED-WEIGHT-1M")
-        _budgets[market.venue, host] = budget
+        budget = WeightBudget(
+            market.weight_limit if limit is None else limit, reserve=CANCEL_RESERVE, header="X-MBX-USED-WEIGHT-1M"
+        )
+        _budgets[key] = budget
     if limit not in (None, budget.limit):
         raise ConfigError(
             f"Binance weight_limit {limit}: in this process {host} has one of {budget.limit} already; give all the same"
