@@ -56,8 +56,7 @@ def venue() -> Binance:
         return Binance("testnet")
     if os.environ.get("BINANCE_MODE") == "live":
         return Binance("live")
-    rest_url = os.environ.get("EXCHANGE_REST_URL", "http://127.0.0.1:9090")
-    return Binance("local", rest_url=rest_url, ws_url=os.environ.get("EXCHANGE_WS_URL", "ws://127.0.0.1:9090"))
+    return Binance("local", rest_url=os.environ.get("EXCHANGE_REST_URL"), ws_url=os.environ.get("EXCHANGE_WS_URL"))
 
 
 def main() -> None:

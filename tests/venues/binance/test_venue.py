@@ -11,7 +11,7 @@ import pytest
 from bowstring.collectors.timer import Every
 from bowstring.core.components import Collector, Emit, on
 from bowstring.core.engine import Engine
-from bowstring.core.errors import ConfigError, NotSent, Rejected
+from bowstring.core.errors import ConfigError, Disconnected, NotSent, Rejected
 from bowstring.core.messages import Actions, Event
 from bowstring.market.events import Quote
 from bowstring.trading.messages import Fill, OrderUpdate, PlaceOrder, Position
@@ -280,7 +280,7 @@ def wrong_mode() -> Binance:
 
 MISTAKES: list[tuple[Callable[[], object], str]] = [
     (wrong_mode, "Binance mode 'real': give one of paper, local, testnet, live"),
-    (lambda: Binance("local"), 'Binance ws_url is no URL: give a URL such as "ws://'),
+    (lambda: Binance("local", rest_url="http://127.0.0.1:1"), 'Binance ws_url is no URL: give a URL such as "ws://'),
     (lambda: Binance("local", ws_url="ws://127.0.0.1:1"), 'Binance rest_url is no URL: give a URL such as "http://'),
     (lambda: Binance("paper", rest_url="http://[::1"), "url must be http://host[:port]/path"),
     (lambda: Binance("paper", ws_url="https://x"), 'Binance ws_url is https://...: give a URL such as "ws://'),
@@ -406,3 +406,8 @@ def test_a_strategy_for_a_symbol_that_no_stream_brings_is_warned_of(caplog: pyte
     Engine(collectors=[venue.stream(quotes=["BTC/USDT"], trades=["ETH/USDT"]), Every(1)], strategies=[buyer])
 
     assert caplog.messages == ["Buyer.symbols has ETH/USTD, which no collector brings; did you mean ETH/USDT?"]
+
+
+async def test_local_is_where_the_local_exchange_listens() -> None:
+    with pytest.raises(Disconnected, match=r"127\.0\.0\.1.*9090"):
+        await Binance("local").gateway(keys=keys()).open()

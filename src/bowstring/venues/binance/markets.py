@@ -73,6 +73,7 @@ SPOT = Market(
     title="spot",
     urls={
         "paper": ("https://data-api.binance.vision", "wss://data-stream.binance.vision"),
+        "local": ("http://127.0.0.1:9090", "ws://127.0.0.1:9090"),  # where `bowstring exchange` listens
         "testnet": ("https://testnet.binance.vision", "wss://stream.testnet.binance.vision"),
         "live": ("https://api.binance.com", "wss://stream.binance.com:9443"),
     },

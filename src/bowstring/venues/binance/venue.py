@@ -48,13 +48,15 @@ class _Venue:
     ) -> None:
         if mode not in get_args(Mode):
             raise ConfigError(f"{type(self).__name__} mode {mode!r}: give one of {', '.join(get_args(Mode))}")
-        default_rest_url, default_ws_url = self._market.urls.get(mode, ("", ""))
+        is_elsewhere = bool(rest_url or ws_url)
+        own = {} if mode == "local" and is_elsewhere else self._market.urls
+        default_rest_url, default_ws_url = own.get(mode, ("", ""))
         self.name = ":".join(filter(None, (self._market.venue, account)))
         self._mode = mode
         self._strict = strict
         self._recorder = recorder
         self._ws_url = checked_url("ws_url", ws_url or default_ws_url, schemes=("ws", "wss"))
-        self._ws_api_url = ws_api_url or self._ws_api(mode, is_elsewhere=bool(rest_url or ws_url))
+        self._ws_api_url = ws_api_url or self._ws_api(mode, is_elsewhere=is_elsewhere)
         self._open_client: Callable[[], HttpClient] | None = None
         if instruments is None or rest_url:
             url = checked_url("rest_url", rest_url or default_rest_url, schemes=("http", "https"))
@@ -134,12 +136,13 @@ class Binance(_Venue):
     """Binance Spot.
 
     ``mode``: ``"paper"`` is live market data and simulated orders; ``"testnet"`` and ``"live"`` are Binance's own,
-    ``"local"`` is a server whose URLs you give. ``rest_url``, ``ws_url`` and, for orders, ``ws_api_url`` point any mode
-    at another server, such as `bowstring play`. ``account`` tells several accounts apart: with ``"hedge"`` the venue of
-    all messages is ``binance:hedge``. ``instruments``, when given, are not fetched. ``strict`` has frames with
-    undocumented fields reported as `BadData`: for tests. A ``recorder`` keeps what is received. ``weight_limit`` is
-    what requests may weigh in a minute, if that is not what Binance grants everybody. It grants that to an IP address,
-    so the venue objects of a process share it where they ask the same host, and have to agree on it.
+    ``"local"`` is `bowstring exchange` at its usual port, unless you give both URLs. ``rest_url``, ``ws_url`` and, for
+    orders, ``ws_api_url`` point any mode at another server, such as `bowstring play`. ``account`` tells several
+    accounts apart: with ``"hedge"`` the venue of all messages is ``binance:hedge``. ``instruments``, when given, are
+    not fetched. ``strict`` has frames with undocumented fields reported as `BadData`: for tests. A ``recorder`` keeps
+    what is received. ``weight_limit`` is what requests may weigh in a minute, if that is not what Binance grants
+    everybody. It grants that to an IP address, so the venue objects of a process share it where they ask the same host,
+    and have to agree on it.
     """
 
     _market = SPOT
