@@ -7,6 +7,7 @@ reads the venue's own book as far as that snapshot went.
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Context, Decimal
+from itertools import dropwhile
 from random import Random
 
 import pytest
@@ -99,7 +100,7 @@ class Model:
             self._late = diff.last
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
-        waiting = [diff for diff in self._waiting if diff.last > snapshot.update_id]
+        waiting = list(dropwhile(lambda diff: diff.last <= snapshot.update_id, self._waiting))
         if waiting and before(waiting[0]) > snapshot.update_id:
             return
         self.at, self._waiting = snapshot.update_id, []
