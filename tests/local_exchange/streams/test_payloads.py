@@ -158,7 +158,7 @@ def test_shutdown_is_an_event_with_a_time() -> None:
     }
 
 
-@pytest.mark.recorded
+@pytest.mark.recorded("BINANCE")
 @pytest.mark.parametrize("name", ["aggTrade", "bookTicker", "depth@100ms", "kline_1m"])
 def test_fields_and_their_types_are_those_of_recorded_frames(name: str) -> None:
     file = Path(os.environ["BOWSTRING_RECORDINGS"]) / "BINANCE.ws.1.0"
