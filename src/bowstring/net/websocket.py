@@ -79,6 +79,14 @@ class WebSocket:
         """How many exceptions ``on_message`` and ``probe`` have raised."""
         return self._listener.failures
 
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be sent now; ``""`` if it can."""
+        if self._transport.is_close_frame_sent or self._stream.is_closing():
+            return "the connection is closed"
+        waiting = self._listener.unsent()
+        return f"{waiting} bytes wait for the peer to read" if waiting else ""
+
     def send(self, text: str | bytes) -> None:
         """Write one text frame, given as ``str`` or as UTF-8, in the caller's stack.
 
@@ -89,10 +97,8 @@ class WebSocket:
         the peer got it, only an answer proves. When the peer acknowledges nothing for ``probe_timeout_s``, the
         connection ends and the rest never leaves (on Linux; elsewhere only ``idle_after_s`` finds that).
         """
-        if self._transport.is_close_frame_sent or self._stream.is_closing():
-            raise NotSent(f"{self._where}: the connection is closed")
-        if waiting := self._listener.unsent():
-            raise NotSent(f"{self._where}: {waiting} bytes wait for the peer to read")
+        if obstacle := self.obstacle:
+            raise NotSent(f"{self._where}: {obstacle}")
         self._transport.send(_TEXT, text)
         if self._stream.is_closing():
             raise Disconnected(f"{self._where}: writing failed, the outcome is unknown", code=ABNORMAL)

@@ -42,11 +42,14 @@ async def account() -> AsyncIterator[FakeAccount]:
         yield fake
 
 
-def gateway_to(account: FakeAccount, *, orders_over: OrdersOver = "ws") -> BinanceGateway:
+def gateway_to(
+    account: FakeAccount, *, orders_over: OrdersOver = "ws", ws_api_url: str | None = None
+) -> BinanceGateway:
     venue = Binance(
         "local",
         rest_url=account.rest_url,
         ws_url=account.rest_url.replace("http", "ws"),
+        ws_api_url=ws_api_url,
         instruments=[BTC],
     )
     return venue.gateway(keys=keys(), orders_over=orders_over)
@@ -354,14 +357,15 @@ async def test_a_connection_that_fell_silent_is_found(monkeypatch: pytest.Monkey
             await answer
 
 
-async def test_what_a_peer_does_not_read_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def stop_reading(peer: Peer) -> None:
-        await peer.upgrade()
-        await peer.read_frame()
-        peer.stop_reading()
-        peer.write(frame(TEXT, b'{"id":1,"status":200,"result":{"subscriptionId":0}}'))
-        await asyncio.sleep(60)
+async def stop_reading(peer: Peer) -> None:
+    await peer.upgrade()
+    await peer.read_frame()
+    peer.stop_reading()
+    peer.write(frame(TEXT, b'{"id":1,"status":200,"result":{"subscriptionId":0}}'))
+    await asyncio.sleep(60)
 
+
+async def test_what_a_peer_does_not_read_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     async with FakeAccount() as account, serving(stop_reading) as url:
         session = await session_to(account, stamp=Stamp(keys(), window_ms=2000))
         await session.open(url)
@@ -369,6 +373,7 @@ async def test_what_a_peer_does_not_read_is_not_sent(monkeypatch: pytest.MonkeyP
         answers: list[asyncio.Future[OrderReport]] = []
         with pytest.raises(NotSent, match=r"bytes wait for the peer to read"):
             answers.extend(send() for _ in range(100_000))
+        assert not session.can_send
         await session.close()
 
     assert session.unanswered() == []
@@ -517,6 +522,25 @@ async def test_order_is_kept_only_while_all_orders_go_over_one_connection(accoun
 
     assert kept == [False, True]
     await gateway.close()
+
+
+async def test_behind_what_a_peer_does_not_read_order_is_not_kept(account: FakeAccount) -> None:
+    async with serving(stop_reading) as url:
+        gateway = gateway_to(account, ws_api_url=url)
+        await gateway.open()
+        bench = Bench(gateway)
+        async with asyncio.TaskGroup() as tasks:
+            stream = tasks.create_task(bench.stream())
+            await bench.ready.wait()
+            placed: list[Awaitable[OrderReport]] = []
+            with pytest.raises(NotSent, match="wait for the peer to read"):
+                placed.extend(gateway.place(named(f"a-{number}")) for number in range(9_000))
+            assert not gateway.keeps_order  # the cancel goes over REST, where it would overtake its order
+            with pytest.raises(Rejected):
+                await gateway.cancel(REF)
+            stream.cancel()
+        await gateway.close()
+        assert {type(outcome) for outcome in await outcomes(*placed)} == {Disconnected}
 
 
 async def test_over_rest_order_is_never_kept(account: FakeAccount) -> None:

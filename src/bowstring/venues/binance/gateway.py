@@ -104,8 +104,9 @@ class BinanceGateway:
 
     @property
     def keeps_order(self) -> bool:
-        """While all orders that are under way went over the present connection."""
-        return self._sessions.current is not None and self._orders_over == "ws" and not self._under_way_elsewhere
+        """While all orders that are under way went over the present connection, and a cancel can follow them there."""
+        session = self._session()
+        return session is not None and session.can_send and not self._under_way_elsewhere
 
     async def open(self) -> Sequence[Instrument]:
         """Read the venue's clock, what it lists, and, to see that the key is good, the balances."""

@@ -121,6 +121,11 @@ class Session:
             self._budget.settle(charge)
             raise
 
+    @property
+    def can_send(self) -> bool:
+        """Whether a request would leave now, if the budget has room for it."""
+        return self._websocket is not None and not self._websocket.obstacle and len(self._pending) < MAX_PENDING
+
     def unanswered(self) -> "list[asyncio.Future[OrderReport]]":
         """The futures of the requests that wait for an answer."""
         return [pending.answer for pending in self._pending.values()]
