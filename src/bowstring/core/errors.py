@@ -40,11 +40,16 @@ class Expired(BowstringError):
 
 
 class Disconnected(BowstringError):
-    """A connection ended or could not be made; ``code`` is the websocket close code, 0 if none."""
+    """A connection ended or could not be made; ``code`` is the websocket close code, 0 if none.
 
-    def __init__(self, message: str, *, code: int = 0) -> None:
+    ``status`` is the HTTP status of a server that refused the websocket, 0 if none did, and ``pause_s`` for how long it
+    asked to be left alone, if it said.
+    """
+
+    def __init__(self, message: str, *, code: int = 0, status: int = 0, pause_s: float | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.status, self.pause_s = status, pause_s
 
 
 class BadMessage(BowstringError):

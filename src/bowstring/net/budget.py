@@ -9,6 +9,7 @@ counts in **every window in which it may have arrived**, and no window can be ov
 import math
 import sys
 from collections.abc import Callable, Sequence
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Literal, get_args
 
@@ -149,3 +150,19 @@ class WeightBudget:
             for window in [window for window in self._used if window < first]:
                 del self._used[window]
         return now_ns
+
+
+def count(text: str) -> int | None:
+    """The number in a header; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 15 else None
+
+
+def retry_after_s(value: str, *, now_ns: int) -> float | None:
+    """Seconds to wait by a Retry-After header, which gives seconds or a date; None for anything else."""
+    seconds = count(value.strip())
+    if seconds is not None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now_ns / 1e9)
+    except (ValueError, OverflowError):
+        return None

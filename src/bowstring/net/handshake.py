@@ -19,7 +19,9 @@ from picows import (
     ws_connect,  # pyright: ignore[reportUnknownVariableType]  # its **kwargs have no type
 )
 
+from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError, Disconnected
+from bowstring.net.budget import retry_after_s
 from bowstring.net.frames import ABNORMAL, FrameListener
 
 SEND_BUFFER_BYTES = 64 * 2**10  # takes 400 orders of 200 bytes for a peer that does not read; Linux's default 14,000
@@ -51,7 +53,9 @@ class Handshake:
         except TimeoutError as error:
             raise Disconnected(f"{self.where}: no connection within {self._timeout_s:g} s") from error
         except (OSError, UnicodeError, WSError) as error:
-            raise Disconnected(f"{self.where}: no connection: {_cause(error)}") from error
+            status, pause_s = _refusal(error)
+            message = f"{self.where}: no connection: {_cause(error)}"
+            raise Disconnected(message, status=status, pause_s=pause_s) from error
 
     async def _upgrade(
         self, listener: FrameListener, *, ssl_context: ssl.SSLContext | None, headers: Mapping[str, str] | None
@@ -141,3 +145,11 @@ def _cause(error: Exception) -> str:
     if isinstance(error, WSInvalidStatusError) and error.response is not None:
         return f"HTTP {error.response.status.value} {error.response.status.phrase}"
     return str(error)[:200] or type(error).__name__
+
+
+def _refusal(error: Exception) -> tuple[int, float | None]:
+    """The status that the server refused with, 0 if it did not, and for how long it asked for silence."""
+    if not isinstance(error, WSInvalidStatusError) or error.response is None:
+        return 0, None
+    retry_after = error.response.headers.get("Retry-After", "")
+    return error.response.status.value, retry_after_s(retry_after, now_ns=Clock().now_ns())

@@ -8,7 +8,6 @@ leaves the outcome unknown (docs/decisions/0012-one-http-client.md).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
@@ -18,7 +17,7 @@ from msgspec import Struct
 
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError, Disconnected, NotSent, Rejected
-from bowstring.net.budget import LIMITED, Charge, Kind, WeightBudget
+from bowstring.net.budget import LIMITED, Charge, Kind, WeightBudget, count, retry_after_s
 from bowstring.net.exchange import Connections, NoAnswer, Response
 
 ATTEMPTS = 3
@@ -177,7 +176,7 @@ class HttpClient:
                 headers=request.headers,
                 deadline_s=self._deadline_s,
             )
-            used = _count(response.headers.get(self._budget.header, ""))
+            used = count(response.headers.get(self._budget.header, ""))
         except NoAnswer as error:
             raise self._failure(request, error) from None
         finally:
@@ -202,7 +201,7 @@ class HttpClient:
 
     def _obey(self, response: Response) -> None:
         """Send nothing for as long as the server says; to one that is only overloaded, no reads."""
-        pause_s = _retry_after_s(response.headers.get("Retry-After", ""), now_ns=self._clock.now_ns())
+        pause_s = retry_after_s(response.headers.get("Retry-After", ""), now_ns=self._clock.now_ns())
         if response.status in LIMITED:
             refusal = self._parse_error(response.body)
             self._budget.obey(response.status, pause_s, writes_only=refusal is not None and refusal.orders_only)
@@ -263,18 +262,3 @@ def _rejected(message: str, response: Response, refusal: Refusal | None) -> Reje
 def _says_no(status: int) -> bool:
     """Whether a status may carry the server's "no". Of a 408 that is not known: something was not heard in time."""
     return 400 <= status < 500 and status != HTTPStatus.REQUEST_TIMEOUT
-
-
-def _count(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 15 else None
-
-
-def _retry_after_s(value: str, *, now_ns: int) -> float | None:
-    """Seconds to wait by a Retry-After header, which gives seconds or a date; None for anything else."""
-    seconds = _count(value.strip())
-    if seconds is not None:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now_ns / 1e9)
-    except (ValueError, OverflowError):
-        return None

@@ -67,7 +67,8 @@ class FakeAccount:
         self.is_logged_on: set[web.WebSocketResponse] = set()
         self.sockets: list[web.WebSocketResponse] = []
         self.opened = 0
-        self.refuses = False
+        self.refuses = False  # websockets, with this status and these headers
+        self.refusal: tuple[int, dict[str, str]] = (503, {})
         self.refused = 0
         self.orders: dict[str, Params] = {}
         self.open_orders: dict[str, None] = {}
@@ -215,7 +216,8 @@ class FakeAccount:
         if self.refuses:
             self.refused += 1
             self._changed.set()
-            return web.Response(status=503)
+            status, headers = self.refusal
+            return web.Response(status=status, headers=headers)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.opened += 1

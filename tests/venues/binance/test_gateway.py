@@ -597,6 +597,25 @@ async def test_a_key_that_is_not_good_is_told_at_the_start(account: FakeAccount)
     await gateway.close()
 
 
+@pytest.mark.parametrize(
+    ("status", "headers"), [(418, {"Retry-After": "3600"}), (429, {"Retry-After": "9"}), (418, {})]
+)
+async def test_a_session_that_is_refused_for_the_limit_is_not_asked_for_again_too_soon(
+    account: FakeAccount, status: int, headers: dict[str, str]
+) -> None:
+    account.refuses, account.refusal = True, (status, headers)
+    gateway = gateway_to(account)
+    await gateway.open()
+    for failure in (Disconnected, NotSent):
+        with pytest.raises(failure):
+            await gateway.stream(lambda _: None, lambda: None)
+    with pytest.raises(NotSent, match="the server asked to wait"):
+        await gateway.cancel(REF)
+    await gateway.close()
+
+    assert account.refused == 1
+
+
 # --- time ------------------------------------------------------------------------------------------------------------
 
 

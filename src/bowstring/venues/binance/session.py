@@ -83,6 +83,10 @@ class Session:
                 idle_after_s=IDLE_AFTER_S,
                 probe_timeout_s=ANSWER_TIMEOUT_S,
             )
+        except Disconnected as refused:
+            if refused.status in LIMITED:
+                self._budget.obey(refused.status, refused.pause_s)
+            raise
         finally:
             self._budget.settle(charge)
         if self._broken:
