@@ -13,6 +13,7 @@ import pytest
 
 from bowstring.core.errors import ConfigError
 from bowstring.local_exchange.accounts import AccountDefinition
+from bowstring.local_exchange.api.limits import Limits
 from bowstring.local_exchange.audit import replay
 from bowstring.local_exchange.matching.orders import Refused
 from bowstring.local_exchange.server import ExchangeServer, Settings
@@ -135,3 +136,16 @@ async def test_an_exchange_whose_ledger_cannot_be_written_ends(tmp_path: Path, m
     with pytest.raises(OSError, match="No space left"):
         await fill_the_disk(tmp_path / "ledger", monkeypatch, full=full)
     os.close(full)
+
+
+async def test_connections_are_limited_for_market_data_too() -> None:
+    async with served(limits=Limits(connections_per_5_minutes=len(PLACES))) as (server, session):
+        for place in PLACES:
+            async with session.ws_connect(f"{server.addresses.ws}{place}"):
+                pass
+        for place in PLACES:
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await session.ws_connect(f"{server.addresses.ws}{place}")
+            assert refused.value.status == 429
+            assert refused.value.headers is not None
+            assert 0 < int(refused.value.headers["Retry-After"]) <= 300

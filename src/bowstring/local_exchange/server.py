@@ -143,7 +143,10 @@ class ExchangeServer:
         self.ws_api = WsApi(self.service, life_s=settings.life_s)
         listen_keys = ListenKeyStreams(self.hub, keys=self.service.listen_keys, events=user_data)
         self.sockets = Sockets(
-            self.hub, life_s=settings.life_s, is_listen_key=listen_keys.admit if settings.legacy else None
+            self.hub,
+            life_s=settings.life_s,
+            is_listen_key=listen_keys.admit if settings.legacy else None,
+            refuse=self.ws_api.refuse,
         )
 
     async def _listen(self, stack: AsyncExitStack) -> None:

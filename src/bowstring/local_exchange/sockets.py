@@ -17,7 +17,8 @@ _MILLISECOND = 1000
 class Sockets:
     """All websockets of one feed, each of which lasts ``life_s`` at most.
 
-    ``is_listen_key`` tells which names that are none of streams may be subscribed to all the same.
+    ``is_listen_key`` tells which names that are none of streams may be subscribed to all the same. ``refuse`` answers
+    an address that may not connect.
     """
 
     def __init__(
@@ -26,7 +27,9 @@ class Sockets:
         *,
         life_s: float = LIFE_S,
         is_listen_key: Callable[[str], bool] | None = None,
+        refuse: Callable[[str], web.Response | None] = lambda _address: None,
     ) -> None:
+        self._refuse = refuse
         self._feed, self._life_s, self._is_listen_key = feed, life_s, is_listen_key
         self.connections: set[Connection] = set()
 
@@ -41,14 +44,16 @@ class Sockets:
         """Close every websocket with this code."""
         await asyncio.gather(*(connection.close(code=code, reason=reason) for connection in self.connections))
 
-    async def _raw(self, request: web.Request) -> web.WebSocketResponse:
+    async def _raw(self, request: web.Request) -> web.StreamResponse:
         return await self._connect(request, request.match_info.get("streams", ""), combined=False)
 
-    async def _combined(self, request: web.Request) -> web.WebSocketResponse:
+    async def _combined(self, request: web.Request) -> web.StreamResponse:
         return await self._connect(request, request.query.get("streams", ""), combined=True)
 
-    async def _connect(self, request: web.Request, streams: str, *, combined: bool) -> web.WebSocketResponse:
+    async def _connect(self, request: web.Request, streams: str, *, combined: bool) -> web.StreamResponse:
         label(request.transport, "streams")
+        if refusal := self._refuse(request.remote or ""):
+            return refusal
         socket = web.WebSocketResponse(autoping=False, compress=False)
         await socket.prepare(request)
         if request.transport is None:

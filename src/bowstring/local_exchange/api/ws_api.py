@@ -33,8 +33,9 @@ class WsApi:
         """Serve one client, from the handshake to the end."""
         address = request.remote or ""
         label(request.transport, "ws-api")
+        if refusal := self.refuse(address):
+            return refusal
         try:
-            self._service.usage.connect(address)
             self._service.usage.request(address, weight=CONNECTING)
             unit, returns_rate_limits = _options(request.query)
         except Refused as refused:
@@ -59,6 +60,14 @@ class WsApi:
             conversation.session.close()
             del self._connections[socket]
         return response
+
+    def refuse(self, address: str) -> web.Response | None:
+        """Count a connection, of market data too; an answer if it is one too many."""
+        try:
+            self._service.usage.connect(address)
+        except Refused as refused:
+            return _refused(refused, self._service.now_us())
+        return None
 
     def _spawn(self, delayed: Coroutine[None, None, None]) -> None:
         """Let a call be served whatever becomes of the connection that it came over."""
