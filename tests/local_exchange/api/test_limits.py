@@ -2,7 +2,7 @@
 
 import pytest
 
-from bowstring.local_exchange.api.limits import Limits, Usage, retry_after_s
+from bowstring.local_exchange.api.limits import ADDRESSES_KEPT, Limits, Usage, retry_after_s
 from bowstring.local_exchange.api.refusals import Denied
 from tests.local_exchange.api.floor import LIMIT_BUY, NOW_US, Clock, Floor
 
@@ -184,3 +184,31 @@ def test_the_limits_are_told() -> None:
         {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200000},
         {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300000},
     ]
+
+
+def test_addresses_of_which_nothing_counts_are_forgotten() -> None:
+    clock = Clock()
+    used = usage(clock)
+    most = 0
+    for _ in range(10):
+        clock.pass_s(300)
+        for number in range(ADDRESSES_KEPT):
+            used.request(f"{clock()} {number}", weight=1)
+        most = max(most, len(used._addresses))  # pyright: ignore[reportPrivateUsage]  # nothing else shows it
+
+    assert most <= 2 * ADDRESSES_KEPT
+
+
+def test_addresses_that_are_banned_are_not_forgotten() -> None:
+    clock = Clock()
+    used = usage(clock, weight=1, patience=0)
+    for _ in range(4):  # the third time for half an hour
+        used.request("here", weight=1)
+        clock.pass_s(float(retry_after_s(denied(used), clock()) or 0))
+    used.request("here", weight=1)
+    assert denied(used).status == 418
+    clock.pass_s(300)
+    for number in range(ADDRESSES_KEPT + 1):
+        used.request(f"elsewhere {number}", weight=1)
+
+    assert denied(used).status == 418

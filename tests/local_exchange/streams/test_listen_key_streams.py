@@ -23,6 +23,9 @@ class Owners:
     def subscribe(self, account: Account, listener: Callable[[PrivateEvent], None]) -> None:
         self.listeners.append((account, listener))
 
+    def unsubscribe(self, account: Account, listener: Callable[[PrivateEvent], None]) -> None:
+        self.listeners.remove((account, listener))
+
     def happen(self) -> None:
         for _, listener in self.listeners:
             listener(PrivateEvent("event", lambda unit: {"E": 5000 // unit}))
@@ -68,3 +71,14 @@ def test_a_key_that_is_over_tells_nothing_more() -> None:
     owners.happen()
 
     assert client.texts == []
+
+
+def test_a_key_that_is_over_is_forgotten_when_there_is_another() -> None:
+    stage = Stage()
+    owners = Owners(stage)
+    streams = ListenKeyStreams(stage.hub, keys=owners, events=owners)
+    for number in range(1000):
+        owners.keys = {f"key{number}": stage.maker}
+        assert streams.admit(f"key{number}")
+
+    assert len(owners.listeners) == 1

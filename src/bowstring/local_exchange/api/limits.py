@@ -16,6 +16,7 @@ from bowstring.local_exchange.matching.record import Happened
 _ADVICE = "Please use WebSocket Streams for live updates"
 _UNLIMITED = 10**12
 FIRST_BAN_US, LONGEST_BAN_US, BAN_GROWTH = 2 * MINUTE, 3 * DAY, 4
+ADDRESSES_KEPT = 1000  # others are forgotten once nothing of theirs counts any more
 TAKER_CREDIT, MAKER_CREDIT = 1, 5  # orders given back by the first fill, as in Binance's examples
 
 
@@ -90,6 +91,11 @@ class _Address:
         self.ban_us = FIRST_BAN_US
         self.refused = 0
 
+    def is_idle(self, now_us: int) -> bool:
+        """Whether it has used nothing of the present windows, and is not banned."""
+        windows = (self.weight, self.requests, self.connections)
+        return now_us >= self.banned_until_us and not any(window.count(now_us) for window in windows)
+
 
 class Usage:
     """What everybody has used. ``take`` listens to what happens on the exchange: a first fill gives an order back."""
@@ -98,6 +104,7 @@ class Usage:
         self.limits = limits or Limits()
         self._now_us = now_us
         self._addresses: dict[str, _Address] = {}
+        self._next_cleaning = 0
         self._orders: dict[int, tuple[Window, Window]] = {}
 
     def described(self) -> list[dict[str, object]]:
@@ -180,8 +187,16 @@ class Usage:
     def _address(self, address: str) -> _Address:
         used = self._addresses.get(address)
         if used is None:
+            if len(self._addresses) >= ADDRESSES_KEPT and len(self._addresses) >= self._next_cleaning:
+                self._clean()
             used = self._addresses[address] = _Address(self.limits)
         return used
+
+    def _clean(self) -> None:
+        """Forget addresses that do not count; not again before there are twice as many, so that it costs little."""
+        now_us = self._now_us()
+        self._addresses = {name: one for name, one in self._addresses.items() if not one.is_idle(now_us)}
+        self._next_cleaning = 2 * len(self._addresses)
 
     def _order_windows(self, account: Account) -> tuple[Window, Window]:
         windows = self._orders.get(account.uid)

@@ -37,22 +37,27 @@ class Replica:
 
     def account(self, original: Account) -> Account:
         """The account, as it was."""
-        now = asyncio.get_running_loop().time()
-        while self._changes and self._changes[0].due <= now:
-            change = self._changes.popleft()
-            _apply(change, self._accounts[change.uid])
+        self._catch_up()
         return self._accounts.get(original.uid, original)
 
     def take(self, happened: Happened) -> None:
         """Take note, for later."""
         if self._lag_s is None:
             return
+        self._catch_up()  # whether or not anybody asks
         due = asyncio.get_running_loop().time() + self._lag_s
         self._changes.extend(
             _change(account, assets, happened, due=due)
             for account, assets in happened.touched
             if account.uid in self._accounts
         )
+
+    def _catch_up(self) -> None:
+        """Learn what is due."""
+        now = asyncio.get_running_loop().time()
+        while self._changes and self._changes[0].due <= now:
+            change = self._changes.popleft()
+            _apply(change, self._accounts[change.uid])
 
 
 def _change(account: Account, assets: Iterable[str], happened: Happened, *, due: float) -> _Change:
