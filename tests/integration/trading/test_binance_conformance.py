@@ -43,7 +43,7 @@ class OnLocalExchange(VenueUnderTest):
             collectors=collectors,
             other_account=other_account,
         )
-        self._server, self._counterparty = server, counterparty
+        self._server, self._gateway, self._counterparty = server, gateway, counterparty
         self._numbers = count(1)
 
     async def trade(self, side: Side, *, price: Decimal, quantity: Decimal) -> None:
@@ -54,8 +54,13 @@ class OnLocalExchange(VenueUnderTest):
 
     async def disconnect(self) -> None:
         self._server.faults.add(ResetConnections(account="alice"))
+        self._server.faults.add(ResetConnections(interface="rest"))
 
     async def slow_down(self, seconds: float) -> None:
+        """Over REST too slow for the client, which is made less patient for that: it waits for 10 s."""
+        client = self._gateway._client  # pyright: ignore[reportPrivateUsage]  # no bot has to set its patience
+        assert client is not None
+        client._deadline_s = seconds / 2  # pyright: ignore[reportPrivateUsage]
         self._server.faults.add(DelayReply(calls="orders", account="alice", seconds=seconds))
 
     async def quote_both_sides(self) -> None:

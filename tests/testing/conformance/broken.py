@@ -337,6 +337,26 @@ class SendsAgain(SlowPaper):
         return await (first if first.done() else super().place(order))
 
 
+@fails(Suite.test_a_lost_answer_is_not_taken_for_a_refusal)
+class TakesALostAnswerForANo(SlowPaper):
+    """As it would a disconnect before the send."""
+
+    is_lost = False
+
+    def place(self, order: PlaceOrder) -> Answer:
+        return asyncio.ensure_future(self._unless_lost(super().place(order)))
+
+    async def _unless_lost(self, answer: Answer) -> OrderReport:
+        report = await answer
+        if self.is_lost:
+            raise Rejected("no answer")
+        return report
+
+    async def close(self) -> None:
+        self.is_lost = True
+        await super().close()
+
+
 @fails(Suite.test_a_slow_answer_is_not_taken_for_a_refusal)
 class GivesUpAsNotSent(SlowPaper):
     """When the answer is slow."""

@@ -3,7 +3,7 @@
 import asyncio
 import re
 
-from bowstring.core.errors import NotSent
+from bowstring.core.errors import NotSent, Rejected
 from bowstring.testing.conformance.checks import Checks
 from bowstring.testing.conformance.desk import Desk, Outcome
 from bowstring.testing.conformance.promise import promise
@@ -127,7 +127,7 @@ class ConnectionChecks(Checks):
             )
 
     async def test_not_sent_means_not_sent(self) -> None:
-        """An order whose connection breaks under it may end in any way but one: `NotSent`, and yet at the venue."""
+        """An order whose connection breaks under it may end in any way but one: proven absent, and yet at the venue."""
         async with self.opened() as desk:
             order = desk.order()
             answer = desk.place(order)
@@ -135,7 +135,7 @@ class ConnectionChecks(Checks):
             await desk.stream_ends()
             outcome = await answer
             await desk.listen()
-            if isinstance(outcome, NotSent):
+            if isinstance(outcome, NotSent | Rejected):
                 await desk.leaves_nothing(order)
 
     async def test_its_clock_is_the_venues_in_nanoseconds(self) -> None:

@@ -89,6 +89,26 @@ class RequestChecks(Checks):
                 seen=f"{outcome!r} of an order that was accepted",
             )
 
+    async def test_a_lost_answer_is_not_taken_for_a_refusal(self) -> None:
+        """The connection breaks when the venue has the order, and before it has answered."""
+        async with self.opened() as desk:
+            if "slow_answers" in desk.venue.lacks:
+                return
+            await desk.venue.slow_down(self.slow_s)
+            order = desk.order()
+            placing = desk.place(order)
+            await desk.until(
+                lambda: bool(desk.updates(order)), "stream reports an order", seen=lambda: desk.about(order)
+            )
+            await desk.venue.disconnect()
+            await desk.stream_ends()
+            outcome = await placing
+            promise(
+                not isinstance(outcome, NotSent | Rejected),
+                "place raises NotSent or Rejected only where it is proven that the venue has not the order",
+                seen=f"{outcome!r} of an order that was accepted",
+            )
+
     async def _take_slowly(self, desk: Desk) -> PlaceOrder:
         order = desk.order(price=desk.middle)
         await desk.venue.offer("sell", price=desk.middle, quantity=2 * order.quantity)
