@@ -30,7 +30,7 @@ from picows import (
 )
 
 from benchmarks.feed import ROOT
-from benchmarks.figures import OTHER, TESTED, Ratio, Sample, Table, alternate, cpu_s, pin
+from benchmarks.figures import OTHER, TESTED, Floor, Ratio, Sample, Table, alternate, cpu_s, pin
 
 REST_HZ, WS_API_HZ = 1500, 5000
 CONNECTIONS, AHEAD = 8, 8  # of REST; requests under way at once of the WebSocket API, on two connections
@@ -53,8 +53,9 @@ def run(*, runs: int, seconds: float) -> Iterator[Table]:
             "answers": partial(_measured, _answers, client, seconds=seconds),
         }
         yield Table(
-            title=f"orders over {name}, at least {least} a second",
+            title=f"orders over {name}",
             samples=alternate(variants, runs=runs),
+            floors=[Floor(column="orders a second", variant="orders", at_least=least)],
             ratios=[Ratio(column="orders a second", variant="orders", beside="answers")],
         )
 

@@ -8,7 +8,7 @@ import os
 import platform
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -82,12 +82,27 @@ class Ratio:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Floor:
+    """What one variant's figure should be at least."""
+
+    column: str
+    variant: str
+    at_least: float
+
+    def verdict(self, median: float) -> str:
+        """Whether it is."""
+        outcome = "met" if median >= self.at_least else "MISSED"
+        return f"{self.column}: {self.variant} = {median:,.0f}, target at least {self.at_least:,.0f}: {outcome}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
-    """Variants side by side: the median of each figure over the runs, and their ratios."""
+    """Variants side by side: the median of each figure over the runs, their ratios, and what they fall short of."""
 
     title: str
     samples: Mapping[str, Sequence[Sample]]
     ratios: Sequence[Ratio] = ()
+    floors: Sequence[Floor] = ()
 
     def median(self, variant: str, column: str) -> float:
         return statistics.median(sample[column] for sample in self.samples[variant])
@@ -100,6 +115,8 @@ class Table:
         for variant, runs in self.samples.items():
             cells = (_cell(self.median(variant, column)) if column in runs[0] else "" for column in columns)
             yield variant.ljust(width) + "".join(f"{cell:>16}" for cell in cells)
+        for floor in self.floors:
+            yield "  " + floor.verdict(self.median(floor.variant, floor.column))
         for ratio in self.ratios:
             yield "  " + self._verdict(ratio)
 
@@ -113,7 +130,9 @@ class Table:
             | dict(zip(("ratio", "lowest", "highest"), self._spread(ratio), strict=True))
             for ratio in self.ratios
         ]
-        return {"title": self.title, "medians": medians, "ratios": ratios, "runs": dict(self.samples)}
+        floors = [asdict(floor) for floor in self.floors]
+        told = {"title": self.title, "medians": medians, "ratios": ratios, "floors": floors}
+        return {**told, "runs": dict(self.samples)}
 
     def _verdict(self, ratio: Ratio) -> str:
         value, lowest, highest = self._spread(ratio)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.figures import Ratio, Table, percentile
+from benchmarks.figures import Floor, Ratio, Table, percentile
 from benchmarks.memory import slope
 
 ROOT = Path(__file__).parents[1]
@@ -177,3 +177,16 @@ def test_a_book_that_is_wrong_fails_the_benchmark(flaw: str, resets: int) -> Non
     assert wrong is not None
     assert int(wrong[1]) > 0
     assert ended.returncode == 1
+
+
+def test_what_falls_short_is_told() -> None:
+    table = Table(
+        title="rate",
+        samples={"ours": [{"hz": 900.0}, {"hz": 1100.0}, {"hz": 1000.0}]},
+        floors=[Floor(column="hz", variant="ours", at_least=least) for least in (1000, 1001)],
+    )
+
+    assert list(table.lines())[-2:] == [
+        "  hz: ours = 1,000, target at least 1,000: met",
+        "  hz: ours = 1,000, target at least 1,001: MISSED",
+    ]
