@@ -21,8 +21,9 @@ from bowstring.local_exchange.bookkeeper import Bookkeeper
 from bowstring.local_exchange.clerk import Clerk
 from bowstring.local_exchange.feed import MARKETS
 from bowstring.local_exchange.ledger import LedgerFile
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.exchange import Cancel, Exchange
-from bowstring.local_exchange.matching.orders import NewOrder, Order
+from bowstring.local_exchange.matching.orders import NewOrder
 from bowstring.local_exchange.matching.rules import UNIT, Rules
 
 LEAST_HZ = 50_000

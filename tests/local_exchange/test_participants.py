@@ -11,10 +11,11 @@ from bowstring.core.errors import ConfigError
 from bowstring.local_exchange.clerk import Clerk
 from bowstring.local_exchange.clock import Clock
 from bowstring.local_exchange.feed import MARKETS
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.exchange import Exchange
 from bowstring.local_exchange.matching.market import Market
-from bowstring.local_exchange.matching.orders import NewOrder, Order, Report
-from bowstring.local_exchange.matching.record import Happened
+from bowstring.local_exchange.matching.orders import NewOrder
+from bowstring.local_exchange.matching.record import Happened, Report
 from bowstring.local_exchange.matching.rules import UNIT, Rules
 from bowstring.local_exchange.participants import Participants
 from tests.net.stepped_loop import SteppedLoop

@@ -6,8 +6,8 @@ from bowstring.local_exchange.ledger import SECRET, VERSION, LedgerFile
 from bowstring.local_exchange.matching.accounts import Account
 from bowstring.local_exchange.matching.checks import STOPS
 from bowstring.local_exchange.matching.exchange import Exchange
-from bowstring.local_exchange.matching.orders import Fill, Report, Trade
-from bowstring.local_exchange.matching.record import Happened
+from bowstring.local_exchange.matching.orders import Fill, Trade
+from bowstring.local_exchange.matching.record import Happened, Report
 from bowstring.local_exchange.matching.rules import number
 
 Line = dict[str, object]

@@ -19,8 +19,8 @@ from msgspec import Struct
 from bowstring.local_exchange.desk import Desk
 from bowstring.local_exchange.fair_price import FairPrice
 from bowstring.local_exchange.feed import Market as Listing
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.market import Market
-from bowstring.local_exchange.matching.orders import Order
 from bowstring.local_exchange.matching.rules import UNIT, units
 
 SLOTS = 50  # quotes a side

@@ -1,10 +1,10 @@
 """Places and cancels orders of one participant in one symbol, at the exchange itself, without any request."""
 
 from bowstring.local_exchange.clerk import Clerk
-from bowstring.local_exchange.matching.accounts import Account
+from bowstring.local_exchange.matching.accounts import Account, Order
 from bowstring.local_exchange.matching.exchange import Cancel, Exchange
 from bowstring.local_exchange.matching.market import Market
-from bowstring.local_exchange.matching.orders import NewOrder, Order, Refused, Side
+from bowstring.local_exchange.matching.orders import NewOrder, Refused, Side
 from bowstring.local_exchange.matching.rules import notional
 
 

@@ -19,8 +19,7 @@ from bowstring.local_exchange.desk import Desk
 from bowstring.local_exchange.feed import Market as Listing
 from bowstring.local_exchange.matching.accounts import Account
 from bowstring.local_exchange.matching.exchange import Exchange
-from bowstring.local_exchange.matching.orders import Report
-from bowstring.local_exchange.matching.record import Happened
+from bowstring.local_exchange.matching.record import Happened, Report
 from bowstring.local_exchange.matching.rules import notional, units
 
 _FUNDS = 100_000  # times the quantity displayed at the touch, of each side of each symbol

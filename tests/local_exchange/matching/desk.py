@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from bowstring.local_exchange.matching.accounts import Account
+from bowstring.local_exchange.matching.accounts import Account, Order
 from bowstring.local_exchange.matching.exchange import Cancel, Exchange
-from bowstring.local_exchange.matching.orders import NewOrder, Order, Refused, Report, Trade
+from bowstring.local_exchange.matching.orders import NewOrder, Refused, Trade
+from bowstring.local_exchange.matching.record import Report
 from bowstring.local_exchange.matching.rules import UNIT, Rules
 
 START_US = 1_700_000_000_000_000

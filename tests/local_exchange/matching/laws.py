@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.exchange import Exchange
-from bowstring.local_exchange.matching.orders import Order
 from bowstring.local_exchange.matching.rules import UNIT
 
 ENDED = {"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH"}

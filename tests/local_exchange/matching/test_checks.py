@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from bowstring.local_exchange.matching.orders import Order
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.rules import UNIT
 from tests.local_exchange.matching.desk import Desk, refusal, rules, units
 

@@ -3,8 +3,10 @@
 import pytest
 
 from bowstring.core.errors import ConfigError
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.exchange import Cancel, Replaced
-from bowstring.local_exchange.matching.orders import NewOrder, Order, Refused, Report
+from bowstring.local_exchange.matching.orders import NewOrder, Refused
+from bowstring.local_exchange.matching.record import Report
 from bowstring.local_exchange.matching.rules import UNIT
 from tests.local_exchange.matching.desk import START_US, Desk, amounts, refusal, rules, units
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bowstring.local_exchange.bookkeeper import Bookkeeper
-from bowstring.local_exchange.matching.accounts import Account
+from bowstring.local_exchange.matching.accounts import Account, Order
 from bowstring.local_exchange.matching.exchange import Cancel
-from bowstring.local_exchange.matching.orders import Order, Refused, Report, Trade
+from bowstring.local_exchange.matching.orders import Refused, Trade
+from bowstring.local_exchange.matching.record import Report
 from bowstring.local_exchange.matching.rules import UNIT
 from tests.local_exchange.books import AuditedLedger
 from tests.local_exchange.matching import laws

@@ -7,11 +7,11 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from bowstring.local_exchange.matching import checks, exchange, matcher
-from bowstring.local_exchange.matching.accounts import Account
+from bowstring.local_exchange.matching.accounts import Account, Order
 from bowstring.local_exchange.matching.book import Book, BookSide
 from bowstring.local_exchange.matching.market import Market as OneMarket
 from bowstring.local_exchange.matching.matcher import Matcher, Preview, preview
-from bowstring.local_exchange.matching.orders import NewOrder, Order
+from bowstring.local_exchange.matching.orders import NewOrder
 from bowstring.local_exchange.matching.rules import UNIT
 from tests.local_exchange.matching.test_laws import AgainstNaive, Market
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bowstring.local_exchange.matching.orders import Report
+from bowstring.local_exchange.matching.record import Report
 from bowstring.local_exchange.matching.rules import UNIT
 from tests.local_exchange.matching.desk import Desk, amounts, rules
 

@@ -2,7 +2,9 @@
 
 import pytest
 
-from bowstring.local_exchange.matching.orders import Order, Prevented, Report
+from bowstring.local_exchange.matching.accounts import Order
+from bowstring.local_exchange.matching.orders import Prevented
+from bowstring.local_exchange.matching.record import Report
 from bowstring.local_exchange.matching.rules import UNIT
 from tests.local_exchange.matching.desk import Desk, amounts
 

@@ -8,8 +8,9 @@ from msgspec.json import decode
 
 from bowstring.local_exchange.clerk import Clerk
 from bowstring.local_exchange.feed import MARKETS
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.exchange import Cancel, Exchange
-from bowstring.local_exchange.matching.orders import NewOrder, Order, OrderType, Side, TimeInForce
+from bowstring.local_exchange.matching.orders import NewOrder, OrderType, Side, TimeInForce
 from bowstring.local_exchange.matching.rules import UNIT, Rules
 from bowstring.local_exchange.streams.hub import Hub
 from bowstring.local_exchange.streams.market_data import MarketData

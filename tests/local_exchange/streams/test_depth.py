@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct, convert
 
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.book import Book
-from bowstring.local_exchange.matching.orders import Order
 from bowstring.local_exchange.matching.rules import UNIT
 from tests.local_exchange.streams.stage import MS, SECOND, Client, Message, Stage
 

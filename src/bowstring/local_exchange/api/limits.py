@@ -10,8 +10,7 @@ from msgspec import Struct
 from bowstring.local_exchange.api.refusals import Denied
 from bowstring.local_exchange.matching.accounts import Account
 from bowstring.local_exchange.matching.candles import DAY, MINUTE, SECOND
-from bowstring.local_exchange.matching.orders import Report
-from bowstring.local_exchange.matching.record import Happened
+from bowstring.local_exchange.matching.record import Happened, Report
 
 _ADVICE = "Please use WebSocket Streams for live updates"
 _UNLIMITED = 10**12

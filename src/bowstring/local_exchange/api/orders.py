@@ -6,8 +6,9 @@ from bowstring.local_exchange.api.parameters import Parameters
 from bowstring.local_exchange.api.refusals import Denied, missing, missing_both
 from bowstring.local_exchange.api.replies import Reply, acknowledged, cancelled, filled, placed
 from bowstring.local_exchange.api.service import Service
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.exchange import Cancel, Replaced
-from bowstring.local_exchange.matching.orders import Order, Refused, Restriction
+from bowstring.local_exchange.matching.orders import Refused, Restriction
 from bowstring.local_exchange.matching.record import Happened
 from bowstring.local_exchange.matching.rules import number
 

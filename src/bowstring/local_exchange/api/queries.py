@@ -8,9 +8,9 @@ from bowstring.local_exchange.api.parameters import Parameters
 from bowstring.local_exchange.api.refusals import bad_combination, missing_both
 from bowstring.local_exchange.api.replies import Reply, described, own_trade
 from bowstring.local_exchange.api.service import Service
-from bowstring.local_exchange.matching.accounts import Account, Balance
+from bowstring.local_exchange.matching.accounts import Account, Balance, Order
 from bowstring.local_exchange.matching.candles import DAY
-from bowstring.local_exchange.matching.orders import Fill, Order, Refused
+from bowstring.local_exchange.matching.orders import Fill, Refused
 from bowstring.local_exchange.matching.rules import UNIT, number
 
 _COMBINATIONS = frozenset(

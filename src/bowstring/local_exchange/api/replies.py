@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.checks import STOPS
-from bowstring.local_exchange.matching.orders import Fill, Order, Report
+from bowstring.local_exchange.matching.orders import Fill
+from bowstring.local_exchange.matching.record import Report
 from bowstring.local_exchange.matching.rules import number
 
 ZERO = number(0)

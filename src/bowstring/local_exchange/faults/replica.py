@@ -8,10 +8,10 @@ from copy import copy
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from bowstring.local_exchange.matching.accounts import Account, Balance
+from bowstring.local_exchange.matching.accounts import Account, Balance, Order
 from bowstring.local_exchange.matching.exchange import Exchange
-from bowstring.local_exchange.matching.orders import Fill, Order, Report
-from bowstring.local_exchange.matching.record import Happened
+from bowstring.local_exchange.matching.orders import Fill
+from bowstring.local_exchange.matching.record import Happened, Report
 
 
 class _Change(Struct):

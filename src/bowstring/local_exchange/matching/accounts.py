@@ -1,15 +1,47 @@
-"""An account: what it has, its open orders, and as much of its past as is remembered."""
+"""An account: what it has, its orders while they are open, and as much of its past as is remembered."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
-from bowstring.local_exchange.matching.orders import Fill, Order
+from bowstring.local_exchange.matching.orders import OPEN, Fill, NewOrder, Status
 from bowstring.local_exchange.matching.rules import UNIT
 
 ORDERS_KEPT = 10_000  # of those that have ended, the last ones
 FILLS_KEPT = 100_000
+
+
+class Order(Struct, eq=False, kw_only=True):
+    """One accepted order. Its ``quantity`` is ``executed``, ``prevented`` or ``left``, to trade while it is open.
+
+    ``locked`` is what is set aside for it: quote currency of a buyer, base of a seller. ``rests``: it is in the book.
+    ``working_us`` 0: it is a stop that waits.
+    """
+
+    id: int
+    account: "Account"
+    new: NewOrder
+    is_buy: bool
+    price: int
+    quantity: int
+    left: int
+    rests: bool = False
+    time_us: int
+    update_us: int
+    working_us: int = 0
+    locked: int = 0
+    executed: int = 0
+    quote_executed: int = 0
+    prevented: int = 0
+    prevented_match_id: int | None = None
+    status: Status = "NEW"
+    expiry_reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still trade."""
+        return self.status in OPEN
 
 
 class Balance(Struct, eq=False):

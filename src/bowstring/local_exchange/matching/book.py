@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from bowstring.local_exchange.matching.orders import Order
+from bowstring.local_exchange.matching.accounts import Order
 
 
 class Level(Struct, eq=False):

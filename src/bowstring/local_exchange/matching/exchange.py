@@ -10,11 +10,11 @@ from itertools import count
 from msgspec import Struct
 
 from bowstring.core.errors import ConfigError
-from bowstring.local_exchange.matching.accounts import Account
+from bowstring.local_exchange.matching.accounts import Account, Order
 from bowstring.local_exchange.matching.checks import STOPS, check_filters, check_order, is_through, needed
 from bowstring.local_exchange.matching.market import Market
 from bowstring.local_exchange.matching.matcher import Matcher, lock
-from bowstring.local_exchange.matching.orders import NewOrder, Order, Refused, Restriction
+from bowstring.local_exchange.matching.orders import NewOrder, Refused, Restriction
 from bowstring.local_exchange.matching.record import Happened, Record
 from bowstring.local_exchange.matching.rules import UNIT, Rules
 

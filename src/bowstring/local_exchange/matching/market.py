@@ -4,9 +4,10 @@ from collections import deque
 
 from msgspec import Struct
 
+from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.book import Book
 from bowstring.local_exchange.matching.candles import Candles
-from bowstring.local_exchange.matching.orders import Order, Trade
+from bowstring.local_exchange.matching.orders import Trade
 from bowstring.local_exchange.matching.rules import Rules
 
 TRADES_KEPT = 10_000

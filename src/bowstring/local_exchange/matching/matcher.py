@@ -5,9 +5,9 @@ from itertools import count
 
 from msgspec import Struct
 
-from bowstring.local_exchange.matching.accounts import Account
+from bowstring.local_exchange.matching.accounts import Account, Order
 from bowstring.local_exchange.matching.market import Market
-from bowstring.local_exchange.matching.orders import Ending, Fill, NewOrder, Order, Prevented, Trade
+from bowstring.local_exchange.matching.orders import Ending, Fill, NewOrder, Prevented, Trade
 from bowstring.local_exchange.matching.record import Record
 from bowstring.local_exchange.matching.rules import UNIT, notional
 

@@ -1,11 +1,8 @@
-"""An order as the exchange keeps it, and what it tells of each change. Amounts are in units of 1e-8, times in us."""
+"""What clients ask for, and what comes of it: values. Amounts are in units of 1e-8, times in us."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from bowstring.local_exchange.matching.accounts import Account
 
 Side = Literal["BUY", "SELL"]
 OrderType = Literal["LIMIT", "MARKET", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]
@@ -42,58 +39,6 @@ class NewOrder(Struct, frozen=True, kw_only=True):
     prevention: Prevention = "EXPIRE_MAKER"
     strategy_id: int | None = None
     strategy_type: int | None = None
-
-
-class Order(Struct, eq=False, kw_only=True):
-    """One accepted order. Its ``quantity`` is ``executed``, ``prevented`` or ``left``, to trade while it is open.
-
-    ``locked`` is what is set aside for it: quote currency of a buyer, base of a seller. ``rests``: it is in the book.
-    ``working_us`` 0: it is a stop that waits.
-    """
-
-    id: int
-    account: "Account"
-    new: NewOrder
-    is_buy: bool
-    price: int
-    quantity: int
-    left: int
-    rests: bool = False
-    time_us: int
-    update_us: int
-    working_us: int = 0
-    locked: int = 0
-    executed: int = 0
-    quote_executed: int = 0
-    prevented: int = 0
-    prevented_match_id: int | None = None
-    status: Status = "NEW"
-    expiry_reason: str = ""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it can still trade."""
-        return self.status in OPEN
-
-
-class Report(Struct, eq=False, kw_only=True):
-    """One change of one order, with the order's state right after it.
-
-    ``client_order_id`` is the order's, of a cancel the cancel's own, and ``original`` then the order's.
-    """
-
-    change: Change
-    order: Order
-    status: Status
-    executed: int
-    quote_executed: int
-    time_us: int
-    is_working: bool
-    client_order_id: str
-    original: str = ""
-    expiry_reason: str = ""
-    fill: "Fill | None" = None
-    prevented: "Prevented | None" = None
 
 
 class Fill(Struct, frozen=True, kw_only=True):

@@ -2,8 +2,28 @@
 
 from msgspec import Struct
 
-from bowstring.local_exchange.matching.accounts import Account
-from bowstring.local_exchange.matching.orders import Change, Fill, Order, Prevented, Report, Trade
+from bowstring.local_exchange.matching.accounts import Account, Order
+from bowstring.local_exchange.matching.orders import Change, Fill, Prevented, Status, Trade
+
+
+class Report(Struct, eq=False, kw_only=True):
+    """One change of one order, with the order's state right after it.
+
+    ``client_order_id`` is the order's, of a cancel the cancel's own, and ``original`` then the order's.
+    """
+
+    change: Change
+    order: Order
+    status: Status
+    executed: int
+    quote_executed: int
+    time_us: int
+    is_working: bool
+    client_order_id: str
+    original: str = ""
+    expiry_reason: str = ""
+    fill: "Fill | None" = None
+    prevented: "Prevented | None" = None
 
 
 class Happened(Struct, frozen=True):

@@ -6,8 +6,7 @@ from itertools import count
 from msgspec.json import encode
 
 from bowstring.local_exchange.matching.accounts import Account
-from bowstring.local_exchange.matching.orders import Report
-from bowstring.local_exchange.matching.record import Happened
+from bowstring.local_exchange.matching.record import Happened, Report
 from bowstring.local_exchange.matching.rules import notional, number
 
 ZERO = number(0)
