@@ -2,18 +2,15 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from msgspec import Struct
 
+from bowstring.local_exchange.api.context import Context
 from bowstring.local_exchange.api.faults import Trouble
 from bowstring.local_exchange.api.keys import Key, Permission
 from bowstring.local_exchange.api.parameters import Parameters
 from bowstring.local_exchange.matching.accounts import Account
-
-if TYPE_CHECKING:
-    from bowstring.local_exchange.api.service import Service
-    from bowstring.local_exchange.api.session import Session
 
 
 class Security(StrEnum):
@@ -35,7 +32,7 @@ PERMISSIONS = {
 }
 
 Weigher = Callable[[Parameters], int]
-Handler = Callable[["Service", "Call"], object]
+Handler = Callable[[Context, "Call"], object]
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -75,7 +72,7 @@ class Call(Struct, kw_only=True):
     unit: int = 1000
     key_id: str | None = None
     payload: bytes = b""
-    session: "Session | None" = None
+    session: object = None
     session_key: Key | None = None
     key: Key | None = None
     trouble: Trouble | None = None
@@ -94,3 +91,11 @@ class Call(Struct, kw_only=True):
     def time(self, time_us: int) -> int:
         """A time as the reply has it."""
         return time_us // self.unit
+
+
+class Faults(Protocol):
+    """Decide at once."""
+
+    def meet(self, call: Call) -> Trouble | None:
+        """The call has been let in. None: nothing goes wrong with it."""
+        ...

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from msgspec.json import encode
 
-from bowstring.local_exchange.api.call import Call
+from bowstring.local_exchange.api.call import Call, Faults
 from bowstring.local_exchange.api.endpoints import BY_METHOD
-from bowstring.local_exchange.api.faults import Answer, Faults, Lost, Trouble
+from bowstring.local_exchange.api.faults import Answer, Lost, Trouble
 from bowstring.local_exchange.api.frames import Asked, read_request, texts
 from bowstring.local_exchange.api.keys import ws_payload
 from bowstring.local_exchange.api.parameters import Parameters

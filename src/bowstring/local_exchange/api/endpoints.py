@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from bowstring.local_exchange.api import legacy, orders, public, queries, session, tickers, wallet
 from bowstring.local_exchange.api.call import Call, Endpoint, Handler, Security, Weigher
+from bowstring.local_exchange.api.context import Context
 from bowstring.local_exchange.api.new_orders import PARAMETERS as ORDER
 from bowstring.local_exchange.api.parameters import Parameters
-from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.matching.orders import Refused
 
 _CANCEL = "symbol orderId origClientOrderId newClientOrderId cancelRestrictions"
@@ -57,7 +57,7 @@ def _wallet(path: str, handler: Handler) -> Endpoint:
 
 
 def _lacking(path: str, ws: str, text: str) -> Endpoint:
-    def refuse(service: Service, call: Call) -> object:
+    def refuse(service: Context, call: Call) -> object:
         raise Refused(-1013, text)
 
     rest = ("POST", f"/api/v3/{path}")

@@ -1,12 +1,9 @@
-"""Where something that goes wrong on purpose has its say: after a call was let in, and before it is answered."""
+"""What may go wrong with a call on purpose, after it was let in and before it is answered."""
 
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from bowstring.local_exchange.api.call import Call
 
 
 class Answer(Struct, kw_only=True):
@@ -33,12 +30,4 @@ class Trouble(Protocol):
 
     async def after(self, answer: Answer) -> Answer | Lost:
         """The call is about to be answered: with this, or something else."""
-        ...
-
-
-class Faults(Protocol):
-    """Decide at once."""
-
-    def meet(self, call: "Call") -> Trouble | None:
-        """The call has been let in. None: nothing goes wrong with it."""
         ...

@@ -1,11 +1,11 @@
 """Placing, testing, cancelling and replacing orders."""
 
 from bowstring.local_exchange.api.call import Call
+from bowstring.local_exchange.api.context import Context
 from bowstring.local_exchange.api.new_orders import generated_id, new_order
 from bowstring.local_exchange.api.parameters import Parameters
 from bowstring.local_exchange.api.refusals import Denied, missing, missing_both
 from bowstring.local_exchange.api.replies import Reply, acknowledged, cancelled, filled, placed
-from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.matching.accounts import Order
 from bowstring.local_exchange.matching.exchange import Cancel, Replaced
 from bowstring.local_exchange.matching.orders import Refused, Restriction
@@ -21,7 +21,7 @@ _MODES = {"STOP_ON_FAILURE": "STOP_ON_FAILURE", "ALLOW_FAILURE": "ALLOW_FAILURE"
 _EXCEEDED_MODES = {"DO_NOTHING": "DO_NOTHING", "CANCEL_ONLY": "CANCEL_ONLY"}
 
 
-def place(service: Service, call: Call) -> Reply:
+def place(service: Context, call: Call) -> Reply:
     """A new order."""
     new, response = new_order(call.parameters), _response_type(call.parameters)
     service.usage.check_orders(call.account)
@@ -30,7 +30,7 @@ def place(service: Service, call: Call) -> Reply:
     return _placed(order, service.clerk.settle(), response=response, unit=call.unit)
 
 
-def test(service: Service, call: Call) -> Reply:
+def test(service: Context, call: Call) -> Reply:
     """All the checks of a new order, and nothing else."""
     new = new_order(call.parameters)
     _response_type(call.parameters)
@@ -39,7 +39,7 @@ def test(service: Service, call: Call) -> Reply:
     return _commission_for(service, call) if wants_rates else {}
 
 
-def cancel(service: Service, call: Call) -> Reply:
+def cancel(service: Context, call: Call) -> Reply:
     """Cancel one order."""
     wanted = _cancel(call.parameters, ids=("orderId", "origClientOrderId"), own_id="newClientOrderId")
     order = service.exchange.cancel(call.account, wanted)
@@ -47,7 +47,7 @@ def cancel(service: Service, call: Call) -> Reply:
     return cancelled(order, cancel_id=wanted.new_client_order_id, unit=call.unit)
 
 
-def cancel_all(service: Service, call: Call) -> list[Reply]:
+def cancel_all(service: Context, call: Call) -> list[Reply]:
     """Cancel all orders of a symbol."""
     cancel_id = generated_id()
     orders = service.exchange.cancel_all(call.account, call.parameters.symbol(), new_client_order_id=lambda: cancel_id)
@@ -55,7 +55,7 @@ def cancel_all(service: Service, call: Call) -> list[Reply]:
     return [cancelled(order, cancel_id=cancel_id, unit=call.unit) for order in orders]
 
 
-def replace(service: Service, call: Call) -> Reply:
+def replace(service: Context, call: Call) -> Reply:
     """Cancel one order and place another."""
     parameters, account = call.parameters, call.account
     mode = parameters.choice("cancelReplaceMode", _MODES)
@@ -77,7 +77,7 @@ def replace(service: Service, call: Call) -> Reply:
     return _replaced(replaced, service.clerk.settle(), wanted=wanted, response=response, unit=call.unit)
 
 
-def _cancel_only(service: Service, call: Call, wanted: Cancel, *, too_many: Denied, stops: bool) -> Replaced:
+def _cancel_only(service: Context, call: Call, wanted: Cancel, *, too_many: Denied, stops: bool) -> Replaced:
     """What is left of a cancel-replace if the account has too many unfilled orders."""
     try:
         return Replaced(service.exchange.cancel(call.account, wanted), too_many)
@@ -149,7 +149,7 @@ def _response_type(parameters: Parameters) -> str | None:
     return parameters.choice("newOrderRespType", _RESPONSES)
 
 
-def _commission_for(service: Service, call: Call) -> Reply:
+def _commission_for(service: Context, call: Call) -> Reply:
     account = call.account
     rates = {"maker": number(account.maker_fee), "taker": number(account.taker_fee)}
     none = {"maker": number(0), "taker": number(0)}

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from bowstring.local_exchange.api.call import Call
+from bowstring.local_exchange.api.context import Context
 from bowstring.local_exchange.api.parameters import Parameters
 from bowstring.local_exchange.api.refusals import bad_combination, illegal, invalid, missing
 from bowstring.local_exchange.api.replies import Reply
-from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.exchange_info import trading_rules
 from bowstring.local_exchange.matching.candles import HOUR, INTERVALS, MINUTE, Candle, end, without_gaps
 from bowstring.local_exchange.matching.market import Aggregate, Market
@@ -19,17 +19,17 @@ _INTERVALS = {interval: interval for interval in INTERVALS}
 _EAST_US, _WEST_US = 14 * HOUR, -12 * HOUR
 
 
-def ping(service: Service, call: Call) -> Reply:
+def ping(service: Context, call: Call) -> Reply:
     """Whether anybody is there."""
     return {}
 
 
-def time(service: Service, call: Call) -> Reply:
+def time(service: Context, call: Call) -> Reply:
     """The exchange's time."""
     return {"serverTime": call.time(service.now_us())}
 
 
-def exchange_info(service: Service, call: Call) -> Reply:
+def exchange_info(service: Context, call: Call) -> Reply:
     """The rules of the symbols."""
     parameters = call.parameters
     status = symbol_status(parameters)
@@ -53,7 +53,7 @@ def exchange_info(service: Service, call: Call) -> Reply:
     }
 
 
-def depth(service: Service, call: Call) -> Reply:
+def depth(service: Context, call: Call) -> Reply:
     """The best levels of a book."""
     market = one_market(service, call.parameters)
     book, levels = market.book, call.parameters.limit(default=100, most=MOST_LEVELS)
@@ -71,13 +71,13 @@ def depth_weight(parameters: Parameters) -> int:
     return next((weight for most, weight in ((100, 5), (500, 25), (1000, 50)) if levels <= most), 250)
 
 
-def trades(service: Service, call: Call) -> list[Reply]:
+def trades(service: Context, call: Call) -> list[Reply]:
     """The latest trades."""
     market = one_market(service, call.parameters)
     return [_trade(one, call) for one in list(market.trades)[-call.parameters.limit() :]]
 
 
-def historical_trades(service: Service, call: Call) -> list[Reply]:
+def historical_trades(service: Context, call: Call) -> list[Reply]:
     """Trades from a trade on, or the latest."""
     market = one_market(service, call.parameters)
     first, limit = call.parameters.integer("fromId"), call.parameters.limit()
@@ -86,7 +86,7 @@ def historical_trades(service: Service, call: Call) -> list[Reply]:
     return [_trade(one, call) for one in [one for one in market.trades if one.id >= first][:limit]]
 
 
-def aggregate_trades(service: Service, call: Call) -> list[Reply]:
+def aggregate_trades(service: Context, call: Call) -> list[Reply]:
     """What each taker traded at each price."""
     parameters = call.parameters
     market = one_market(service, parameters)
@@ -107,7 +107,7 @@ def aggregate_trades(service: Service, call: Call) -> list[Reply]:
     return [_aggregate(one, call) for one in (wanted[:limit] if counts_from_start else wanted[-limit:])]
 
 
-def candles(service: Service, call: Call) -> list[list[object]]:
+def candles(service: Context, call: Call) -> list[list[object]]:
     """The candles of an interval, oldest first."""
     parameters = call.parameters
     market = one_market(service, parameters)
@@ -126,14 +126,14 @@ def candles(service: Service, call: Call) -> list[list[object]]:
     return [_candle(one, interval, offset_us=offset_us, call=call) for one in chosen]
 
 
-def average_price(service: Service, call: Call) -> Reply:
+def average_price(service: Context, call: Call) -> Reply:
     """The mean price of the last five minutes."""
     market = one_market(service, call.parameters)
     last = market.trades[-1].time_us if market.trades else 0
     return {"mins": 5, "price": number(market.mean_price(service.now_us())), "closeTime": call.time(last)}
 
 
-def one_market(service: Service, parameters: Parameters) -> Market:
+def one_market(service: Context, parameters: Parameters) -> Market:
     """The market of the mandatory ``symbol``. Raises `Refused`."""
     market = service.exchange.market(parameters.symbol())
     if symbol_status(parameters) not in (None, "TRADING"):
@@ -141,7 +141,7 @@ def one_market(service: Service, parameters: Parameters) -> Market:
     return market
 
 
-def chosen_markets(service: Service, parameters: Parameters) -> list[Market] | None:
+def chosen_markets(service: Context, parameters: Parameters) -> list[Market] | None:
     """The markets of ``symbol`` or ``symbols``; None if neither was sent. Raises `Refused`."""
     symbols = parameters.symbols()
     if "symbol" in parameters:

@@ -3,11 +3,11 @@
 from itertools import islice
 
 from bowstring.local_exchange.api.call import Call
+from bowstring.local_exchange.api.context import Context
 from bowstring.local_exchange.api.orders import DISCOUNT
 from bowstring.local_exchange.api.parameters import Parameters
 from bowstring.local_exchange.api.refusals import bad_combination, missing_both
 from bowstring.local_exchange.api.replies import Reply, described, own_trade
-from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.matching.accounts import Account, Balance, Order
 from bowstring.local_exchange.matching.candles import DAY
 from bowstring.local_exchange.matching.orders import Fill, Refused
@@ -20,7 +20,7 @@ _COMBINATIONS = frozenset(
 """Which parameters of myTrades go together."""
 
 
-def account(service: Service, call: Call) -> Reply:
+def account(service: Context, call: Call) -> Reply:
     """Balances, fees and what the account may do."""
     one = call.account
     omits = call.parameters.boolean("omitZeroBalances")
@@ -49,14 +49,14 @@ def account(service: Service, call: Call) -> Reply:
     }
 
 
-def balances(service: Service, one: Account) -> dict[str, Balance]:
+def balances(service: Context, one: Account) -> dict[str, Balance]:
     """Those of all assets that are traded here."""
     rules = [market.rules for market in service.exchange.markets.values()]
     nothing = {asset: Balance() for pair in rules for asset in (pair.base, pair.quote)}
     return nothing | one.balances
 
 
-def commission(service: Service, call: Call) -> Reply:
+def commission(service: Context, call: Call) -> Reply:
     """The fees for a symbol."""
     symbol = service.exchange.market(call.parameters.symbol()).rules.symbol
     none = dict.fromkeys(("maker", "taker", "buyer", "seller"), number(0))
@@ -69,12 +69,12 @@ def commission(service: Service, call: Call) -> Reply:
     }
 
 
-def order_limits(service: Service, call: Call) -> list[dict[str, object]]:
+def order_limits(service: Context, call: Call) -> list[dict[str, object]]:
     """The unfilled orders in each interval."""
     return service.usage.orders_used(call.account)
 
 
-def order(service: Service, call: Call) -> Reply:
+def order(service: Context, call: Call) -> Reply:
     """One order, open or ended."""
     parameters = call.parameters
     symbol = service.exchange.market(parameters.symbol()).rules.symbol
@@ -89,7 +89,7 @@ def order(service: Service, call: Call) -> Reply:
     return described(found, unit=call.unit)
 
 
-def open_orders(service: Service, call: Call) -> list[Reply]:
+def open_orders(service: Context, call: Call) -> list[Reply]:
     """All open orders, of a symbol or of all."""
     symbol = None
     if "symbol" in call.parameters:
@@ -97,7 +97,7 @@ def open_orders(service: Service, call: Call) -> list[Reply]:
     return [described(one, unit=call.unit) for one in call.account.open.values() if symbol in (None, one.new.symbol)]
 
 
-def all_orders(service: Service, call: Call) -> list[Reply]:
+def all_orders(service: Context, call: Call) -> list[Reply]:
     """Orders, open and ended, oldest first."""
     parameters = call.parameters
     symbol = service.exchange.market(parameters.symbol()).rules.symbol
@@ -116,7 +116,7 @@ def all_orders(service: Service, call: Call) -> list[Reply]:
     return [described(one, unit=call.unit) for one in (wanted[:limit] if counts_from_start else wanted[-limit:])]
 
 
-def own_trades(service: Service, call: Call) -> list[Reply]:
+def own_trades(service: Context, call: Call) -> list[Reply]:
     """Fills, oldest first."""
     parameters = call.parameters
     symbol = service.exchange.market(parameters.symbol()).rules.symbol

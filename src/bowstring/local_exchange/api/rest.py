@@ -8,9 +8,9 @@ from aiohttp import web
 from msgspec import Struct
 from msgspec.json import encode
 
-from bowstring.local_exchange.api.call import Call, Endpoint
+from bowstring.local_exchange.api.call import Call, Endpoint, Faults
 from bowstring.local_exchange.api.endpoints import by_path
-from bowstring.local_exchange.api.faults import Answer, Faults, Lost
+from bowstring.local_exchange.api.faults import Answer, Lost
 from bowstring.local_exchange.api.keys import rest_payload
 from bowstring.local_exchange.api.limits import headers, retry_after_s
 from bowstring.local_exchange.api.parameters import Parameters, time_unit

@@ -1,18 +1,13 @@
 """What every call goes through, whatever it came over: limits, key, signature, time, the ledger, then its handler."""
 
 import re
-from collections.abc import Callable
 
 from bowstring.local_exchange.api.call import PERMISSIONS, Call, Endpoint, Security
-from bowstring.local_exchange.api.keys import Key, Keyring
-from bowstring.local_exchange.api.limits import Usage
-from bowstring.local_exchange.api.listen_keys import ListenKeys
+from bowstring.local_exchange.api.context import Context
+from bowstring.local_exchange.api.keys import Key
 from bowstring.local_exchange.api.parameters import Parameters, check_names
 from bowstring.local_exchange.api.refusals import illegal, missing
-from bowstring.local_exchange.clerk import Clerk
-from bowstring.local_exchange.matching.exchange import Exchange
 from bowstring.local_exchange.matching.orders import Refused
-from bowstring.local_exchange.streams.user_data import UserData
 
 AHEAD_US = 1_000_000
 WINDOW_US, LONGEST_WINDOW_MS = 5_000_000, 60_000
@@ -21,23 +16,8 @@ _RECV_WINDOW = r"^([0-9]{1,20})(\.[0-9]{1,3})?$"
 _LEGAL_RECV_WINDOW = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,3}))?")
 
 
-class Service:
-    """The exchange as its API sees it. ``now_us`` is the clock that timestamps are compared with."""
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        *,
-        clerk: Clerk,
-        keyring: Keyring,
-        usage: Usage,
-        user_data: UserData,
-        now_us: Callable[[], int],
-    ) -> None:
-        self.exchange, self.clerk, self.keyring, self.usage = exchange, clerk, keyring, usage
-        self.user_data, self.now_us = user_data, now_us
-        self.listen_keys = ListenKeys(now_us=now_us)
-        clerk.listeners += [usage.take, user_data.take]
+class Service(Context):
+    """Lets calls in and carries them out."""
 
     def admit(self, call: Call) -> None:
         """Count a call and verify who makes it. Raises `Refused`."""

@@ -6,9 +6,9 @@ from itertools import count
 from msgspec import Struct
 
 from bowstring.local_exchange.api.call import Call, Endpoint, Security
+from bowstring.local_exchange.api.context import Context
 from bowstring.local_exchange.api.keys import Ed25519Lock, Key, Permission
 from bowstring.local_exchange.api.refusals import unauthorized
-from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.matching.accounts import Account
 from bowstring.local_exchange.matching.orders import Refused
 from bowstring.local_exchange.streams.user_data import PrivateEvent, stream_terminated
@@ -29,7 +29,7 @@ class Session:
     """Carries out what concerns the connection itself. ``send`` sends a frame after all others."""
 
     def __init__(
-        self, service: Service, *, send: Callable[[bytes], None], unit: int, returns_rate_limits: bool
+        self, service: Context, *, send: Callable[[bytes], None], unit: int, returns_rate_limits: bool
     ) -> None:
         self._service, self._send = service, send
         self.unit, self.returns_rate_limits = unit, returns_rate_limits
@@ -134,8 +134,8 @@ def _wrapped(event: PrivateEvent, number: int, *, unit: int) -> bytes:
 
 
 def _endpoint(ws: str, method: Callable[[Session, Call], Answered], security: Security = Security.NONE) -> Endpoint:
-    def handle(service: Service, call: Call) -> Answered:
-        assert call.session is not None
+    def handle(service: Context, call: Call) -> Answered:
+        assert isinstance(call.session, Session)
         return method(call.session, call)
 
     return Endpoint(rest=None, ws=ws, handler=handle, weight=2, security=security, parameters=None)

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable
 
 from bowstring.local_exchange.api.call import Call
+from bowstring.local_exchange.api.context import Context
 from bowstring.local_exchange.api.parameters import Parameters
 from bowstring.local_exchange.api.public import chosen_markets, symbol_status, time_zone_us
 from bowstring.local_exchange.api.refusals import illegal, missing_both
 from bowstring.local_exchange.api.replies import Reply
-from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.matching.candles import DAY, HOUR, MINUTE, Candle, begin, end, quiet
 from bowstring.local_exchange.matching.market import Market
 from bowstring.local_exchange.matching.orders import Refused
@@ -24,14 +24,14 @@ _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
 Describe = Callable[[Market], Reply]
 
 
-def price(service: Service, call: Call) -> Reply | list[Reply]:
+def price(service: Context, call: Call) -> Reply | list[Reply]:
     """The last price."""
     return _of_each(
         service, call.parameters, lambda market: {"symbol": market.rules.symbol, "price": number(market.last_price)}
     )
 
 
-def book(service: Service, call: Call) -> Reply | list[Reply]:
+def book(service: Context, call: Call) -> Reply | list[Reply]:
     """The best prices."""
 
     def describe(market: Market) -> Reply:
@@ -41,7 +41,7 @@ def book(service: Service, call: Call) -> Reply | list[Reply]:
     return _of_each(service, call.parameters, describe)
 
 
-def day(service: Service, call: Call) -> Reply | list[Reply]:
+def day(service: Context, call: Call) -> Reply | list[Reply]:
     """The last 24 hours."""
     now_us, is_full = service.now_us(), _is_full(call.parameters)
 
@@ -56,7 +56,7 @@ def day(service: Service, call: Call) -> Reply | list[Reply]:
     return _of_each(service, call.parameters, describe)
 
 
-def rolling(service: Service, call: Call) -> Reply | list[Reply]:
+def rolling(service: Context, call: Call) -> Reply | list[Reply]:
     """A window that ends now and begins on a minute."""
     now_us, is_full = service.now_us(), _is_full(call.parameters)
     text = call.parameters.optional("windowSize") or "1d"
@@ -72,7 +72,7 @@ def rolling(service: Service, call: Call) -> Reply | list[Reply]:
     return _of_chosen(service, call.parameters, describe)
 
 
-def trading_day(service: Service, call: Call) -> Reply | list[Reply]:
+def trading_day(service: Context, call: Call) -> Reply | list[Reply]:
     """The day that it is, in a time zone."""
     now_us, is_full = service.now_us(), _is_full(call.parameters)
     offset_us = time_zone_us(call.parameters)
@@ -107,7 +107,7 @@ def weight_of_each(parameters: Parameters) -> int:
     return min(200, 4 * (parameters.values.get("symbols", "").count(",") + 1))
 
 
-def _of_each(service: Service, parameters: Parameters, describe: Describe) -> Reply | list[Reply]:
+def _of_each(service: Context, parameters: Parameters, describe: Describe) -> Reply | list[Reply]:
     """One description for one ``symbol``, a list for ``symbols`` or for all."""
     markets = chosen_markets(service, parameters)
     status = symbol_status(parameters)
@@ -120,7 +120,7 @@ def _of_each(service: Service, parameters: Parameters, describe: Describe) -> Re
     return [describe(market) for market in (service.exchange.markets.values() if markets is None else markets)]
 
 
-def _of_chosen(service: Service, parameters: Parameters, describe: Describe) -> Reply | list[Reply]:
+def _of_chosen(service: Context, parameters: Parameters, describe: Describe) -> Reply | list[Reply]:
     """The same where symbols are mandatory."""
     if "symbol" not in parameters and "symbols" not in parameters:
         raise missing_both("symbol", "symbols")

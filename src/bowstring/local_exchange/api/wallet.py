@@ -1,18 +1,18 @@
 """The reads of Binance's wallet and margin that clients make at their start. Margin there is none."""
 
 from bowstring.local_exchange.api.call import Call
+from bowstring.local_exchange.api.context import Context
 from bowstring.local_exchange.api.queries import balances
 from bowstring.local_exchange.api.replies import Reply
-from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.matching.rules import number
 
 
-def system_status(service: Service, call: Call) -> Reply:
+def system_status(service: Context, call: Call) -> Reply:
     """Whether it is open; what is not there does not answer."""
     return {"status": 0, "msg": "normal"}
 
 
-def coins(service: Service, call: Call) -> list[Reply]:
+def coins(service: Context, call: Call) -> list[Reply]:
     """All coins, none of which can be moved in or out."""
     return [
         {
@@ -31,7 +31,7 @@ def coins(service: Service, call: Call) -> list[Reply]:
     ]
 
 
-def trade_fees(service: Service, call: Call) -> list[Reply]:
+def trade_fees(service: Context, call: Call) -> list[Reply]:
     """The fees of one symbol, or of all."""
     rates = {
         "makerCommission": number(call.account.maker_fee),
@@ -43,6 +43,6 @@ def trade_fees(service: Service, call: Call) -> list[Reply]:
     return [{"symbol": market.rules.symbol, **rates} for market in markets]
 
 
-def nothing(service: Service, call: Call) -> list[Reply]:
+def nothing(service: Context, call: Call) -> list[Reply]:
     """What there is of margin."""
     return []

@@ -6,8 +6,8 @@ from collections.abc import Coroutine, Mapping
 from aiohttp import web
 from msgspec.json import encode
 
+from bowstring.local_exchange.api.call import Faults
 from bowstring.local_exchange.api.conversation import Conversation
-from bowstring.local_exchange.api.faults import Faults
 from bowstring.local_exchange.api.limits import retry_after_s
 from bowstring.local_exchange.api.parameters import Parameters, time_unit
 from bowstring.local_exchange.api.refusals import Denied, status

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from bowstring.core.errors import ConfigError
-from bowstring.local_exchange.api.call import Call, Endpoint, Security
+from bowstring.local_exchange.api.call import Call, Endpoint, Faults, Security
 from bowstring.local_exchange.api.endpoints import BY_METHOD, by_path
-from bowstring.local_exchange.api.faults import Answer, Faults, Lost, Trouble
+from bowstring.local_exchange.api.faults import Answer, Lost, Trouble
 from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.faults.call_effects import Add, Effect, effect
 from bowstring.local_exchange.faults.kinds import CallFault, Fault, LagQueries, StaleSnapshot
@@ -55,7 +55,7 @@ class CallFaults:
         self._replug()
 
     def meet(self, call: Call) -> Trouble | None:
-        """Implements `api.faults.Faults`; what is met is in the ledger."""
+        """Implements `api.call.Faults`; what is met is in the ledger."""
         met = [switch for switch, is_met in self._are_met.items() if is_met(call) and switch.fires()]
         if not met:
             return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
-from bowstring.local_exchange.api.faults import Faults
+from bowstring.local_exchange.api.call import Faults
 from bowstring.local_exchange.api.rest import Rest
 from bowstring.local_exchange.api.service import Service
 from bowstring.local_exchange.api.ws_api import WsApi
