@@ -1,8 +1,10 @@
 """The exchange as a server: what is served where, how it ends, and what it cannot do."""
 
 import asyncio
+import hmac
 import os
 import socket
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
@@ -12,9 +14,10 @@ import aiohttp
 import pytest
 
 from bowstring.core.errors import ConfigError
-from bowstring.local_exchange.accounts import AccountDefinition
+from bowstring.local_exchange.accounts import AccountDefinition, funded_accounts
 from bowstring.local_exchange.api.limits import Limits
 from bowstring.local_exchange.audit import replay
+from bowstring.local_exchange.ledger import read
 from bowstring.local_exchange.matching.orders import Refused
 from bowstring.local_exchange.server import ExchangeServer, Settings
 
@@ -117,6 +120,32 @@ async def break_it() -> None:
 async def test_what_fails_in_the_exchange_is_raised() -> None:
     with pytest.raises(Refused, match="Invalid symbol"):
         await break_it()
+
+
+async def test_every_request_is_in_the_ledger_and_what_was_not_let_in_with_its_code(tmp_path: Path) -> None:
+    accounts = funded_accounts(["alice"], balances={"USDT": Decimal(1)}, folder=tmp_path)
+    key = accounts[0].keys[0]
+    assert key.secret is not None
+    now, old = (f"timestamp={int(time.time() * 1000) - ms}" for ms in (0, 60_000))
+    signed = [
+        f"{query}&signature={hmac.digest(key.secret.encode(), query.encode(), 'sha256').hex()}" for query in (now, old)
+    ]
+    async with served(ledger=tmp_path / "ledger", accounts=accounts) as (server, session):
+        for path in ("ping", f"account?{now}&signature=0f", *(f"account?{query}" for query in signed)):
+            url = f"{server.addresses.rest}/api/v3/{path}"
+            async with session.get(url, headers={"X-MBX-APIKEY": key.key}) as reply:
+                await reply.read()
+
+    lines = [line for line in read(tmp_path / "ledger") if line["kind"] in ("request", "refused")]
+    assert [(line["kind"], line.get("code"), line["account"]) for line in lines] == [
+        ("request", None, None),
+        ("refused", -1022, None),
+        ("request", None, "alice"),
+        ("refused", -1021, None),
+    ]
+    assert not replay(tmp_path / "ledger").findings
+    written = (tmp_path / "ledger").read_text()
+    assert not [secret for secret in (key.key, key.secret, signed[0][-64:]) if secret in written]
 
 
 async def fill_the_disk(ledger: Path, monkeypatch: pytest.MonkeyPatch, *, full: int) -> None:

@@ -101,6 +101,7 @@ class Audit:
             "start": self._start,
             "account": self._account,
             "request": self._request,
+            "refused": self._request,
             "fault": self._fault,
             "accept": self._accept,
             "trigger": self._trigger,
@@ -129,7 +130,7 @@ class Audit:
         self.symbols = {symbol: (base, quote) for symbol, (base, quote) in line["symbols"].items()}
 
     def _request(self, line: dict[str, Any]) -> None:
-        if line["account"] not in self.accounts:
+        if line["account"] not in (None, *self.accounts):
             self._find(f"a request of {line['account']!r}, who has no account")
 
     def _fault(self, line: dict[str, Any]) -> None:

@@ -27,17 +27,26 @@ class Bookkeeper:
         file.append([start, *self._new_accounts(exchange.accounts.values())])
 
     def request(
-        self, *, received_us: int, interface: str, method: str, account: str, params: Mapping[str, str]
+        self,
+        *,
+        received_us: int,
+        interface: str,
+        method: str,
+        account: str | None,
+        params: Mapping[str, str],
+        refused: int | None = None,
     ) -> None:
         """Write down a request, without its signature and key."""
         line: Line = {
-            "kind": "request",
+            "kind": "request" if refused is None else "refused",
             "received_us": received_us,
             "interface": interface,
             "method": method,
             "account": account,
             "params": {name: value for name, value in params.items() if name not in SECRET},
         }
+        if refused is not None:
+            line["code"] = refused
         self._file.append([line])
 
     def fault(self, *, fault: str, interface: str, method: str, account: str | None, params: Mapping[str, str]) -> None:

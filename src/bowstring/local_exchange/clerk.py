@@ -14,9 +14,16 @@ class Ledger(Protocol):
     """Where everything is written down, at once and for good."""
 
     def request(
-        self, *, received_us: int, interface: str, method: str, account: str, params: Mapping[str, str]
+        self,
+        *,
+        received_us: int,
+        interface: str,
+        method: str,
+        account: str | None,
+        params: Mapping[str, str],
+        refused: int | None,
     ) -> None:
-        """A request, as it came in, before anything is done about it."""
+        """A request, as it came in, before anything is done about it; or with the code that it was refused with."""
         ...
 
     def fault(self, *, fault: str, interface: str, method: str, account: str | None, params: Mapping[str, str]) -> None:
@@ -36,12 +43,24 @@ class Clerk:
         self.listeners: list[Listener] = []
 
     def receive(
-        self, *, received_us: int, interface: str, method: str, account: Account, params: Mapping[str, str]
+        self,
+        *,
+        received_us: int,
+        interface: str,
+        method: str,
+        account: Account | None,
+        params: Mapping[str, str],
+        refused: int | None = None,
     ) -> None:
-        """Write down a request that was let in."""
+        """Write down a request that was let in, or the code with which it was ``refused``."""
         if self._ledger is not None:
             self._ledger.request(
-                received_us=received_us, interface=interface, method=method, account=account.name, params=params
+                received_us=received_us,
+                interface=interface,
+                method=method,
+                account=account.name if account is not None else None,
+                params=params,
+                refused=refused,
             )
 
     def trouble(

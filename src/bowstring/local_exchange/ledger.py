@@ -7,7 +7,8 @@ decimal strings, times microseconds since the epoch. There are no secrets in it.
 |---|---|
 | start | time_us, version, symbols as {symbol: [base, quote]} |
 | account | account, uid, is_participant, deposits as {asset: amount}, maker_fee and taker_fee as shares |
-| request | received_us, interface, method, account, params: as it came in, before anything was done |
+| request | received_us, interface, method, account or null, params: let in, before anything was done |
+| refused | the same, and code: not let in, for its key, signature, time or names, or as one too many |
 | fault | fault, interface, method, account or null, client_order_id or null: goes wrong on purpose with a request |
 | accept | order, account, client_order_id, symbol, side, type, time_in_force, quantity, price, stop_price, prevention |
 | trigger | order: the stop is an order from now on |
@@ -18,8 +19,8 @@ decimal strings, times microseconds since the epoch. There are no secrets in it.
 | balances | account, balances as {asset: [free, locked]}: after a command, of what it may have changed |
 | close | time_us, balances as {account: {asset: total}}, fees as {asset: amount}: the exchange was stopped |
 
-All but account, request and fault have the time_us of their command. Orders of a participant, who is part of the
-exchange, are in it only if that was asked for; its fills always are.
+All but account, request, refused and fault have the time_us of their command. Orders of a participant, who is part of
+the exchange, are in it only if that was asked for; its fills always are.
 """
 
 import json

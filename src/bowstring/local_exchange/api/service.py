@@ -20,7 +20,14 @@ class Service(Context):
     """Lets calls in and carries them out."""
 
     def admit(self, call: Call) -> None:
-        """Count a call and verify who makes it. Raises `Refused`."""
+        """Count a call and verify who makes it. Raises `Refused`, which is on record then."""
+        try:
+            self._admit(call)
+        except Refused as refused:
+            self.write_down(call, refused=refused.code)
+            raise
+
+    def _admit(self, call: Call) -> None:
         self.usage.request(call.address, weight=weigh(call.endpoint, call.parameters))
         endpoint = call.endpoint
         if endpoint.is_signed:
@@ -60,23 +67,23 @@ class Service(Context):
     def execute(self, call: Call) -> object:
         """Carry out an admitted call; all it does happens in here, without a pause. Raises `Refused`."""
         endpoint = call.endpoint
-        if call.key is not None:
-            if endpoint.is_signed:
-                self.check_time(call.parameters)
-            self.write_down(call)
+        self.write_down(call)
+        if endpoint.is_signed:
+            self.check_time(call.parameters)
         result = endpoint.handler(self, call)
         if endpoint.is_free:
             self.usage.forgive(call.address, weight=weigh(endpoint, call.parameters))
         return result
 
-    def write_down(self, call: Call) -> None:
-        """Put a call of an account on record, before anything is done about it."""
+    def write_down(self, call: Call, *, refused: int | None = None) -> None:
+        """Put a call on record, before anything is done about it, or the code that it was refused with."""
         self.clerk.receive(
             received_us=call.received_us,
             interface=call.interface,
             method=call.method,
-            account=call.account,
+            account=None if call.key is None else call.account,
             params=call.parameters.values,
+            refused=refused,
         )
 
 

@@ -66,8 +66,7 @@ class _FailCall(Effect):
 
     async def before(self, call: Call) -> None:
         if not self._fault.accepted:
-            if call.key is not None:
-                self._service.write_down(call)
+            self._service.write_down(call)
             raise not_carried_out()
 
     async def after(self, call: Call, answer: Answer) -> Answer | Lost:
