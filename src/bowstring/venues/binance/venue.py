@@ -49,8 +49,8 @@ class _Venue:
         if mode not in get_args(Mode):
             raise ConfigError(f"{type(self).__name__} mode {mode!r}: give one of {', '.join(get_args(Mode))}")
         is_elsewhere = bool(rest_url or ws_url)
-        own = {} if mode == "local" and is_elsewhere else self._market.urls
-        default_rest_url, default_ws_url = own.get(mode, ("", ""))
+        usual = ("", "") if mode == "local" and is_elsewhere else self._market.urls.get(mode, ("", ""))
+        default_rest_url, default_ws_url = usual
         self.name = ":".join(filter(None, (self._market.venue, account)))
         self._mode = mode
         self._strict = strict
