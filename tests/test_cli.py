@@ -173,7 +173,8 @@ def test_play_says_what_to_install(
     monkeypatch.delitem(sys.modules, "bowstring.local_exchange.play", raising=False)
     monkeypatch.setitem(sys.modules, "aiohttp", None)
 
-    assert fails(["play", str(recorded)], capsys) == "bowstring: play needs aiohttp: pip install 'bowstring[binance]'\n"
+    expected = "bowstring: play needs aiohttp: pip install '/path/to/bowstring[binance]'\n"
+    assert fails(["play", str(recorded)], capsys) == expected
 
 
 def test_so_does_the_demo() -> None:
@@ -181,7 +182,7 @@ def test_so_does_the_demo() -> None:
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
     assert process.returncode == 2
-    assert process.stderr == "bowstring: demo needs picows: pip install 'bowstring[binance,exchange]'\n"
+    assert process.stderr == "bowstring: demo needs picows: pip install '/path/to/bowstring[binance,exchange]'\n"
 
 
 @pytest.mark.parametrize(

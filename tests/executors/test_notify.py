@@ -374,7 +374,7 @@ async def test_without_apprise_it_says_what_to_install(monkeypatch: pytest.Monke
     (tmp_path / "apprise.py").write_text("raise ImportError")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
-    with pytest.raises(ConfigError, match=r"install bowstring\[notify\]"):
+    with pytest.raises(ConfigError, match=r"pip install '/path/to/bowstring\[notify\]'"):
         await NotifyProcess("json://host", deadline_s=1).start()
 
 

@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import hmac
 import json
+import subprocess
+import sys
 import time
 import urllib.request
 from decimal import Decimal
@@ -119,3 +121,13 @@ def test_a_ledger_that_contradicts_itself_fails_the_test(pytester: pytest.Pytest
 
     outcome.assert_outcomes(passed=1, errors=1)
     outcome.stdout.fnmatch_lines(["*the ledger of the exchange contradicts itself:*", "*makers ends with*"])
+
+
+def test_the_fixture_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("import sys\nsys.modules['cryptography'] = None\n")
+    (tmp_path / "test_a_bot.py").write_text("def test_it(exchange):\n    pass\n")
+    command = [sys.executable, "-m", "pytest", "-p", "bowstring.testing.plugin", "--rootdir", str(tmp_path)]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert "the fixture exchange needs cryptography" in process.stdout
+    assert "pip install '/path/to/bowstring[exchange]'" in process.stdout

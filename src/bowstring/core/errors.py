@@ -64,7 +64,7 @@ class MissingExtra(BowstringError, ModuleNotFoundError):
     """A package that only some bots need is not installed: the message says how to install it."""
 
     def __init__(self, missing: ModuleNotFoundError, *, user: str, extra: str) -> None:
-        super().__init__(f"{user} needs {missing.name}: pip install 'bowstring[{extra}]'", name=missing.name)
+        super().__init__(f"{user} needs {missing.name}: pip install '/path/to/bowstring[{extra}]'", name=missing.name)
 
 
 class EventsMissed(BowstringError):

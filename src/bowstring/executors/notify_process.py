@@ -63,7 +63,7 @@ class NotifyProcess:
         service = (await self._ask(Setup(self._url), Ready, within_s=START_S)).service
         if service is None:
             await self._end()
-            raise ConfigError("notifications need apprise: install bowstring[notify]")
+            raise ConfigError("notifications need apprise: pip install '/path/to/bowstring[notify]'")
         if not service:
             await self._end()
             raise ConfigError("its URL is none that apprise knows (it is not shown here)")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bowstring.core.errors import MissingExtra
+
 if TYPE_CHECKING:
     from bowstring.testing.exchange import LocalExchange
 
@@ -27,11 +29,14 @@ def exchange(request: pytest.FixtureRequest, tmp_path: Path) -> "Generator[Local
     ``@pytest.mark.exchange(symbols=["BTCUSDT"], speed=0)`` changes its settings. Nothing is limited unless the test
     asks for ``limits``. A failure inside the exchange, or a ledger that contradicts itself, fails the test.
     """
-    from bowstring.local_exchange.accounts import funded_accounts
-    from bowstring.local_exchange.api.limits import UNLIMITED
-    from bowstring.local_exchange.command import FUNDS, NAMES
-    from bowstring.local_exchange.server import Settings
-    from bowstring.testing.exchange import LocalExchange
+    try:
+        from bowstring.local_exchange.accounts import funded_accounts
+        from bowstring.local_exchange.api.limits import UNLIMITED
+        from bowstring.local_exchange.command import FUNDS, NAMES
+        from bowstring.local_exchange.server import Settings
+        from bowstring.testing.exchange import LocalExchange
+    except ModuleNotFoundError as missing:
+        raise MissingExtra(missing, user="the fixture exchange", extra="exchange") from None
 
     marker: pytest.Mark | None = request.node.get_closest_marker("exchange")
     usual: dict[str, Any] = {

@@ -282,8 +282,10 @@ def wrong_mode() -> Binance:
 
 MISTAKES: list[tuple[Callable[[], object], str]] = [
     (wrong_mode, "Binance mode 'real': give one of paper, local, testnet, live"),
-    (lambda: Binance("local", rest_url="http://127.0.0.1:1"), 'Binance ws_url is no URL: give a URL such as "ws://'),
-    (lambda: Binance("local", ws_url="ws://127.0.0.1:1"), 'Binance rest_url is no URL: give a URL such as "http://'),
+    (lambda: Binance("local", rest_url="http://127.0.0.1:1"), 'Binance("local"): give both its rest_url and its ws_url'),
+    (lambda: Binance("local", ws_url="ws://127.0.0.1:1"), 'Binance("local"): give both its rest_url and its ws_url'),
+    (lambda: BinanceFutures("local"), 'BinanceFutures("local"): give both its rest_url and its ws_url'),
+    (lambda: Binance("paper", rest_url="127.0.0.1:1"), 'Binance rest_url is no URL: give a URL such as "http://'),
     (lambda: Binance("paper", rest_url="http://[::1"), "url must be http://host[:port]/path"),
     (lambda: Binance("paper", ws_url="https://x"), 'Binance ws_url is https://...: give a URL such as "ws://'),
     (lambda: Binance("paper").stream(trades=["A/B"], agg_trades=["A/B"]), "would each tell every trade of A/B"),
@@ -327,7 +329,7 @@ def test_importing_it_without_its_packages_says_what_to_install(missing: str) ->
     )
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert process.stdout == f"{missing}: binance needs {missing}: pip install 'bowstring[binance]'\n"
+    assert process.stdout == f"{missing}: binance needs {missing}: pip install '/path/to/bowstring[binance]'\n"
 
 
 @pytest.fixture
