@@ -157,6 +157,8 @@ def test_play_refuses_an_unreadable_file(recorded: Path, capsys: pytest.CaptureF
         (["play", "--generate", "BTCUSDT", "--exit-at-end"], "--exit-at-end is not for a generated feed, which has no"),
         (["play", "x", "--loop", "--exit-at-end"], "--loop never comes to the end at which to exit: leave out --loop"),
         (["play", "--generate", " ,"], "--generate ' ,' names no symbol: give some, as in BTCUSDT,ETHUSDT"),
+        (["demo", "--seconds", "nan"], "nan is no number of seconds (see bowstring demo --help)"),
+        (["record", "BTC/USDT", "--to", "x", "--seconds", "nan"], "nan is no number of seconds (see bowstring record"),
         (["play", "--generate", "NOSUCH"], "no market is known for 'NOSUCH'; those are BTCUSDT"),
     ],
 )

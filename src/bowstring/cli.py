@@ -27,6 +27,13 @@ def _speed(_context: click.Context, _option: click.Parameter, value: str) -> flo
     return speed
 
 
+def _seconds(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    """No range of click's refuses a NaN."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter(f"{value} is no number of seconds")
+    return value
+
+
 def _refuse_idle_options(*, generated: bool) -> None:
     """Options that would do nothing, or contradict each other, are no options of this command line."""
     context = click.get_current_context()
@@ -54,7 +61,7 @@ def cli() -> None:
     """Live trading bots: collectors, strategies, guards and executors around one event queue."""
 
 
-@cli.command()
+@cli.command(short_help="Serve a recording, or a made-up feed, as Binance does.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--generate", metavar="SYMBOLS", help="Serve a generated feed instead, such as BTCUSDT,ETHUSDT.")
 @click.option("--futures", is_flag=True, help="Generate a feed of USD-M futures: mark prices and liquidations too.")
@@ -105,7 +112,7 @@ def play(
     _run(serve(server, ready=click.echo, exit_at_end=exit_at_end))
 
 
-@cli.command()
+@cli.command(short_help="Run an exchange that takes orders as Binance does.")
 @click.option("--symbols", default="BTCUSDT,ETHUSDT", show_default=True, help="What can be traded.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=9090, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
@@ -167,12 +174,17 @@ def exchange(
     )
 
 
-@cli.command()
+@cli.command(short_help="Record market data of Binance, to play it.")
 @click.argument("symbols", nargs=-1, required=True)
 @click.option("--to", "folder", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder.")
 @click.option("--futures", is_flag=True, help="USD-M perpetuals, such as BTC/USDT:USDT, instead of Spot.")
 @click.option("--books/--no-books", default=True, show_default=True, help="The changes and snapshots of the books too.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="How long; without it, until Ctrl-C.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_seconds,
+    help="How long; without it, until Ctrl-C.",
+)
 @click.option("--max-mb", default=100, show_default=True, type=click.IntRange(1), help="Of a file.")
 @click.option("--max-files", default=10, show_default=True, type=click.IntRange(1), help="The oldest go.")
 @click.option("--rest-url", help="Another server than Binance's own.")
@@ -207,8 +219,15 @@ def record(
         raise click.ClickException("nothing was received: see above, or try a longer time")
 
 
-@cli.command()
-@click.option("--seconds", default=15.0, show_default=True, type=click.FloatRange(1), help="How long the bot trades.")
+@cli.command(short_help="Run a bot and an exchange, and compare their records.")
+@click.option(
+    "--seconds",
+    default=15.0,
+    show_default=True,
+    type=click.FloatRange(1),
+    callback=_seconds,
+    help="How long the bot trades.",
+)
 def demo(*, seconds: float) -> None:
     """Run a bot on a local exchange in another process, and compare that one's ledger with what the bot was told.
 

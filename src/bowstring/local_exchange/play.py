@@ -59,7 +59,8 @@ class PlayServer:
             await web.TCPSite(self._runner, self.host, self.port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise ConfigError(f"cannot serve on {self.host} port {self.port}: {error.strerror}") from None
+            where = f"cannot serve on {self.host} port {self.port}"
+            raise ConfigError(f"{where}: {error.strerror}; give another port, or host") from None
         self.port = self._runner.addresses[0][1]
         self._clock = asyncio.create_task(self._playback.run())
         return self

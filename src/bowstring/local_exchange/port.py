@@ -39,7 +39,8 @@ class Port:
                 lambda: _Arrival(self), self._host, self.number, backlog=_BACKLOG, reuse_address=True
             )
         except OSError as error:
-            raise ConfigError(f"cannot serve on {self._host} port {self.number}: {error.strerror}") from None
+            where = f"cannot serve on {self._host} port {self.number}"
+            raise ConfigError(f"{where}: {error.strerror}; give another port, or host") from None
         self.number = self._server.sockets[0].getsockname()[1]
 
     def close(self) -> None:

@@ -93,7 +93,8 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
-        raise ConfigError(f"cannot serve faults on {host} port {port}: {error.strerror}") from None
+        where = f"cannot serve faults on {host} port {port}"
+        raise ConfigError(f"{where}: {error.strerror}; give another port, or host") from None
 
 
 def _read(body: bytes, decoder: Decoder[Fault]) -> Fault:
