@@ -10,7 +10,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec.json import encode
 
 from bowstring.core.errors import ConfigError
-from bowstring.local_exchange.accounts import funded_accounts, open_accounts, read_accounts
+from bowstring.local_exchange.accounts import (
+    AccountDefinition,
+    KeyDefinition,
+    funded_accounts,
+    open_accounts,
+    read_accounts,
+)
 from bowstring.local_exchange.api.keys import Permission
 from bowstring.local_exchange.matching.exchange import Exchange
 from bowstring.local_exchange.matching.rules import UNIT
@@ -63,6 +69,8 @@ def test_accounts_are_read_from_a_file_and_opened(tmp_path: Path) -> None:
         "{}",
         "[",
         '[{"name":"a"}]',
+        '[{"name":"a","balances":{"USDT":"-5"}}]',
+        '[{"name":"a","balances":{"USDT":"NaN"}}]',
         '[{"name":"a","balances":{},"kyes":[]}]',
         '[{"name":"a","balances":{},"keys":[{"key":"k"}]}]',
         '[{"name":"a","balances":{},"keys":[{"key":"k","secret":"s","public_key":"p"}]}]',
@@ -86,3 +94,10 @@ def test_a_name_is_there_once(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="account alice is there twice"):
         open_accounts(exchange(), definitions)
+
+
+def test_a_public_key_that_cannot_be_read_is_named() -> None:
+    definition = AccountDefinition(name="carol", balances={}, keys=[KeyDefinition(key="k", public_key="nonsense")])
+
+    with pytest.raises(ConfigError, match=r"^account carol, key k: its public key cannot be read; give it in PEM"):
+        open_accounts(exchange(), [definition])

@@ -12,7 +12,7 @@ from msgspec import DecodeError, Struct, field
 from msgspec.json import decode
 
 from bowstring.core.errors import ConfigError
-from bowstring.local_exchange.api.keys import HmacLock, Key, Keyring, Permission, public_key_lock
+from bowstring.local_exchange.api.keys import Ed25519Lock, HmacLock, Key, Keyring, Permission, RsaLock, public_key_lock
 from bowstring.local_exchange.matching.exchange import Exchange
 from bowstring.local_exchange.matching.rules import UNIT, units
 
@@ -41,6 +41,11 @@ class AccountDefinition(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     keys: list[KeyDefinition] = field(default_factory=list[KeyDefinition])
     maker_fee: Decimal = Decimal("0.001")
     taker_fee: Decimal = Decimal("0.001")
+
+    def __post_init__(self) -> None:
+        for asset, amount in self.balances.items():
+            if not (amount.is_finite() and amount >= 0):
+                raise ValueError(f"account {self.name}: a balance of {amount} {asset}: give 0 or more")
 
 
 def read_accounts(file: Path) -> list[AccountDefinition]:
@@ -79,9 +84,18 @@ def open_accounts(exchange: Exchange, definitions: Iterable[AccountDefinition]) 
             taker_fee=int(one.taker_fee * UNIT),
         )
         for key in one.keys:
-            lock = HmacLock(key.secret) if key.secret is not None else public_key_lock(key.public_key or "")
+            lock = _lock(key, account=one.name)
             keyring.add(Key(id=key.key, account=account, lock=lock, permissions=frozenset(key.permissions)))
     return keyring
+
+
+def _lock(key: KeyDefinition, *, account: str) -> HmacLock | Ed25519Lock | RsaLock:
+    if key.secret is not None:
+        return HmacLock(key.secret)
+    try:
+        return public_key_lock(key.public_key or "")
+    except ConfigError as error:
+        raise ConfigError(f"account {account}, key {key.key}: {error}") from None
 
 
 def _ed25519_key(file: Path) -> KeyDefinition:

@@ -92,15 +92,15 @@ def public_key_lock(pem: str) -> Ed25519Lock | RsaLock:
     """The lock of a public key in PEM. Raises `ConfigError`."""
     try:
         key = load_pem_public_key(pem.encode())
-    except ValueError as error:
-        raise ConfigError(f"a public key cannot be read: {error}; give it in PEM") from None
+    except ValueError:
+        raise ConfigError('its public key cannot be read; give it in PEM, "-----BEGIN PUBLIC KEY-----..."') from None
     match key:
         case Ed25519PublicKey():
             return Ed25519Lock(key)
         case RSAPublicKey():
             return RsaLock(key)
         case _:
-            raise ConfigError(f"a public key is {type(key).__name__}; give an Ed25519 or an RSA one")
+            raise ConfigError(f"its public key is {type(key).__name__}; give an Ed25519 or an RSA one")
 
 
 class Key(Struct, frozen=True, kw_only=True, eq=False):
