@@ -9,6 +9,7 @@ from decimal import Decimal
 import bowstring as bs
 from bowstring.core.subscriber import Account
 from bowstring.demo.exchange import Exchange
+from bowstring.trading.messages import OrderStatus
 
 
 class Show(bs.Action, frozen=True):
@@ -57,7 +58,7 @@ class Monitor(bs.Strategy):
         self.cash: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.positions: dict[str, bs.Position] = {}
         self.counts: Counter[str] = Counter()
-        self.order_ids: set[str] = set()
+        self.statuses: dict[str, OrderStatus] = {}
 
     @bs.on(bs.Event, all=True)
     def count(self, event: bs.Event) -> None:
@@ -79,8 +80,8 @@ class Monitor(bs.Strategy):
 
     @bs.on(bs.OrderUpdate, all=True)
     def note_order(self, update: bs.OrderUpdate) -> None:
-        """Note which orders there were."""
-        self.order_ids.add(update.client_order_id)
+        """Note which orders there were, and what has become of them."""
+        self.statuses[update.client_order_id] = update.status
 
     @bs.on(bs.Position, all=True)
     def hold(self, position: bs.Position) -> None:
@@ -93,7 +94,7 @@ class Monitor(bs.Strategy):
         self._seconds += 1
         prices = "".join(f"{self._bid(symbol):>12}" for symbol in self._shown)
         profits = "".join(f"{self.profit(bot):>+9.2f}" for bot in self._bots)
-        counts = f"{len(self.order_ids):>9}{self.fills.total():>7}"
+        counts = f"{len(self.statuses):>9}{self.fills.total():>7}"
         yield Show(f"{self._seconds:>4}{self.counts.total():>9}{prices}{counts} {profits}")
 
     @bs.on(ExchangeGone)
@@ -124,10 +125,10 @@ def summary(monitor: Monitor, accounts: Sequence[Account]) -> list[str]:
     """Lines: what happened, and how old it was when it was handled."""
     lines = [f"  {count:>8} {name}" for name, count in monitor.counts.most_common()]
     actions = sum(account.delivered for account in accounts if account.role == "executor")
-    lines += [f"  {actions:>8} actions carried out", f"  {len(monitor.order_ids):>8} orders"]
+    lines += [f"  {actions:>8} actions carried out", f"  {len(monitor.statuses):>8} orders{_not_taken(monitor)}"]
     for bot in sorted(monitor.fills):
         lines.append(f"  {bot}: {monitor.fills[bot]} fills, profit {monitor.profit(bot):+.4f} USDT after fees")
-    lines += ["", f"  {'us since receipt at':<26}{'messages':>9}{'p50':>9}{'p99':>9}{'p99.9':>9}{'lost':>6}"]
+    lines += ["", f"  {'age in microseconds at':<26}{'messages':>9}{'p50':>9}{'p99':>9}{'p99.9':>9}{'lost':>6}"]
     for account in accounts:
         if account.published:
             ages_ns = account.age_p50_ns, account.age_p99_ns, account.age_p999_ns
@@ -135,3 +136,10 @@ def summary(monitor: Monitor, accounts: Sequence[Account]) -> list[str]:
             lost = account.dropped + account.undelivered
             lines.append(f"  {account.role + ' ' + account.name:<26}{account.delivered:>9}{ages}{lost:>6}")
     return lines
+
+
+def _not_taken(monitor: Monitor) -> str:
+    """How many orders are not in the ledger, by the reason: the exchange has not taken them, or never got them."""
+    ends = Counter(monitor.statuses.values())
+    told = ", ".join(f"{ends[end]} {end}" for end in ("refused", "rejected", "failed") if ends[end])
+    return f", of which the exchange has not: {told}" if told else ""
