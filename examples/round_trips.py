@@ -52,10 +52,13 @@ class Tape(bs.Executor):
 
 
 def venue() -> Binance:
-    if os.environ.get("BINANCE_MODE") == "testnet":
+    mode = os.environ.get("BINANCE_MODE", "local")
+    if mode == "testnet":
         return Binance("testnet")
-    if os.environ.get("BINANCE_MODE") == "live":
+    if mode == "live":
         return Binance("live")
+    if mode != "local":
+        raise SystemExit(f"BINANCE_MODE is {mode!r}: give local, testnet or live")
     return Binance("local", rest_url=os.environ.get("EXCHANGE_REST_URL"), ws_url=os.environ.get("EXCHANGE_WS_URL"))
 
 

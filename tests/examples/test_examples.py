@@ -140,6 +140,13 @@ def test_the_round_trips_trade_at_binance_only_when_they_are_told_to(
     assert "127.0.0.1" not in vars(round_trips.venue())["_ws_api_url"]
 
 
+def test_the_round_trips_refuse_a_mode_that_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BINANCE_MODE", "tesnet")
+
+    with pytest.raises(SystemExit, match="BINANCE_MODE is 'tesnet': give local, testnet or live"):
+        round_trips.venue()
+
+
 def test_the_two_feed_bot_buys_into_liquidations_within_the_limit_and_tells(
     run_example: RunUntil, capsys: pytest.CaptureFixture[str]
 ) -> None:
