@@ -282,7 +282,10 @@ def wrong_mode() -> Binance:
 
 MISTAKES: list[tuple[Callable[[], object], str]] = [
     (wrong_mode, "Binance mode 'real': give one of paper, local, testnet, live"),
-    (lambda: Binance("local", rest_url="http://127.0.0.1:1"), 'Binance("local"): give both its rest_url and its ws_url'),
+    (
+        lambda: Binance("local", rest_url="http://127.0.0.1:1"),
+        'Binance("local"): give both its rest_url and its ws_url',
+    ),
     (lambda: Binance("local", ws_url="ws://127.0.0.1:1"), 'Binance("local"): give both its rest_url and its ws_url'),
     (lambda: BinanceFutures("local"), 'BinanceFutures("local"): give both its rest_url and its ws_url'),
     (lambda: Binance("paper", rest_url="127.0.0.1:1"), 'Binance rest_url is no URL: give a URL such as "http://'),

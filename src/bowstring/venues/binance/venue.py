@@ -50,9 +50,9 @@ class _Venue:
             raise ConfigError(f"{type(self).__name__} mode {mode!r}: give one of {', '.join(get_args(Mode))}")
         default_rest_url, default_ws_url = self._market.urls.get(mode, ("", ""))
         is_elsewhere = bool(rest_url or ws_url)
-        if mode == "local" and (is_elsewhere or not default_ws_url):  # not here in part, and there in part
-            if not (ws_url and (rest_url or instruments is not None)):
-                raise ConfigError(f'{type(self).__name__}("local"): give both its rest_url and its ws_url')
+        is_whole = ws_url and (rest_url or instruments is not None)
+        if mode == "local" and (is_elsewhere or not default_ws_url) and not is_whole:
+            raise ConfigError(f'{type(self).__name__}("local"): give both its rest_url and its ws_url')
         self.name = ":".join(filter(None, (self._market.venue, account)))
         self._mode = mode
         self._strict = strict
