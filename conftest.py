@@ -15,6 +15,12 @@ settings.register_profile("brief", settings.get_profile("ci"), max_examples=20)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+@pytest.fixture(autouse=True)
+def nobody_has_been_told_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a host grants is remembered by address: a server must not inherit it from an earlier test's on its port."""
+    monkeypatch.setattr("bowstring.venues.binance.budgets._budgets", {})
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the tests marked `recorded` where no recordings are at hand, or not the one that the mark names."""
     folder = os.environ.get("BOWSTRING_RECORDINGS")
