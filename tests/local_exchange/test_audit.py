@@ -10,6 +10,7 @@ import pytest
 
 from bowstring.local_exchange.audit import Audit, replay
 from bowstring.local_exchange.bookkeeper import Bookkeeper
+from bowstring.local_exchange.clerk import Request
 from bowstring.local_exchange.ledger import LedgerFile
 from bowstring.local_exchange.matching.rules import UNIT
 from tests.local_exchange.books import AuditedLedger
@@ -21,7 +22,7 @@ Line = dict[str, Any]
 def busy_day(desk: Desk, file: LedgerFile) -> None:
     """Every kind of line at least once."""
     keeper = Bookkeeper(file, desk.exchange, time_us=START_US)
-    keeper.request(received_us=1, interface="rest", method="POST /api/v3/order", account="a", params={})
+    keeper.request(Request(received_us=1, interface="rest", method="POST /api/v3/order", account="a", params={}))
     desk.trade(100)
     desk.sell(desk.a, 3, 101)
     desk.buy(desk.b, 2, 101)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bowstring.local_exchange.bookkeeper import Bookkeeper
+from bowstring.local_exchange.clerk import Request
 from bowstring.local_exchange.matching.rules import UNIT
 from tests.local_exchange.books import AuditedLedger
 from tests.local_exchange.matching.desk import START_US, Desk, units
@@ -44,11 +45,13 @@ def test_a_request_is_written_down_without_what_would_let_others_make_it() -> No
     desk = Kept()
 
     desk.keeper.request(
-        received_us=7,
-        interface="rest",
-        method="POST /api/v3/order",
-        account="a",
-        params={"symbol": "BTCUSDT", "signature": "s", "apiKey": "k", "timestamp": "1"},
+        Request(
+            received_us=7,
+            interface="rest",
+            method="POST /api/v3/order",
+            account="a",
+            params={"symbol": "BTCUSDT", "signature": "s", "apiKey": "k", "timestamp": "1"},
+        )
     )
 
     assert desk.ledger.lines[-1] == {

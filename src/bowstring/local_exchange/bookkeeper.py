@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from bowstring.local_exchange.clerk import Request
 from bowstring.local_exchange.ledger import SECRET, VERSION, LedgerFile
 from bowstring.local_exchange.matching.accounts import Account
 from bowstring.local_exchange.matching.checks import STOPS
@@ -26,27 +27,18 @@ class Bookkeeper:
         start: Line = {"kind": "start", "time_us": time_us, "version": VERSION, "symbols": symbols}
         file.append([start, *self._new_accounts(exchange.accounts.values())])
 
-    def request(
-        self,
-        *,
-        received_us: int,
-        interface: str,
-        method: str,
-        account: str | None,
-        params: Mapping[str, str],
-        refused: int | None = None,
-    ) -> None:
+    def request(self, request: Request) -> None:
         """Write down a request, without its signature and key."""
         line: Line = {
-            "kind": "request" if refused is None else "refused",
-            "received_us": received_us,
-            "interface": interface,
-            "method": method,
-            "account": account,
-            "params": {name: value for name, value in params.items() if name not in SECRET},
+            "kind": "request" if request.refused is None else "refused",
+            "received_us": request.received_us,
+            "interface": request.interface,
+            "method": request.method,
+            "account": request.account,
+            "params": {name: value for name, value in request.params.items() if name not in SECRET},
         }
-        if refused is not None:
-            line["code"] = refused
+        if request.refused is not None:
+            line["code"] = request.refused
         self._file.append([line])
 
     def fault(self, *, fault: str, interface: str, method: str, account: str | None, params: Mapping[str, str]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from msgspec import Struct
+
 from bowstring.local_exchange.matching.accounts import Account
 from bowstring.local_exchange.matching.exchange import Exchange
 from bowstring.local_exchange.matching.record import Happened
@@ -10,20 +12,22 @@ from bowstring.local_exchange.matching.record import Happened
 Listener = Callable[[Happened], None]
 
 
+class Request(Struct, frozen=True, kw_only=True):
+    """A request as it came in; ``refused`` is the code that it was refused with, if it was not let in."""
+
+    received_us: int
+    interface: str
+    method: str
+    account: str | None
+    params: Mapping[str, str]
+    refused: int | None = None
+
+
 class Ledger(Protocol):
     """Where everything is written down, at once and for good."""
 
-    def request(
-        self,
-        *,
-        received_us: int,
-        interface: str,
-        method: str,
-        account: str | None,
-        params: Mapping[str, str],
-        refused: int | None,
-    ) -> None:
-        """A request, as it came in, before anything is done about it; or with the code that it was refused with."""
+    def request(self, request: Request) -> None:
+        """A request, before anything is done about it."""
         ...
 
     def fault(self, *, fault: str, interface: str, method: str, account: str | None, params: Mapping[str, str]) -> None:
@@ -42,26 +46,10 @@ class Clerk:
         self._exchange, self._ledger = exchange, ledger
         self.listeners: list[Listener] = []
 
-    def receive(
-        self,
-        *,
-        received_us: int,
-        interface: str,
-        method: str,
-        account: Account | None,
-        params: Mapping[str, str],
-        refused: int | None = None,
-    ) -> None:
-        """Write down a request that was let in, or the code with which it was ``refused``."""
+    def receive(self, request: Request) -> None:
+        """Write down a request."""
         if self._ledger is not None:
-            self._ledger.request(
-                received_us=received_us,
-                interface=interface,
-                method=method,
-                account=account.name if account is not None else None,
-                params=params,
-                refused=refused,
-            )
+            self._ledger.request(request)
 
     def trouble(
         self, fault: str, *, interface: str, method: str, account: Account | None, params: Mapping[str, str]

@@ -7,6 +7,7 @@ from bowstring.local_exchange.api.context import Context
 from bowstring.local_exchange.api.keys import Key
 from bowstring.local_exchange.api.parameters import Parameters, check_names
 from bowstring.local_exchange.api.refusals import illegal, missing
+from bowstring.local_exchange.clerk import Request
 from bowstring.local_exchange.matching.orders import Refused
 
 AHEAD_US = 1_000_000
@@ -77,14 +78,15 @@ class Service(Context):
 
     def write_down(self, call: Call, *, refused: int | None = None) -> None:
         """Put a call on record, before anything is done about it, or the code that it was refused with."""
-        self.clerk.receive(
+        request = Request(
             received_us=call.received_us,
             interface=call.interface,
             method=call.method,
-            account=None if call.key is None else call.account,
+            account=None if call.key is None else call.account.name,
             params=call.parameters.values,
             refused=refused,
         )
+        self.clerk.receive(request)
 
 
 def weigh(endpoint: Endpoint, parameters: Parameters) -> int:
