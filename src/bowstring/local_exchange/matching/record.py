@@ -22,8 +22,8 @@ class Report(Struct, eq=False, kw_only=True):
     client_order_id: str
     original: str = ""
     expiry_reason: str = ""
-    fill: "Fill | None" = None
-    prevented: "Prevented | None" = None
+    fill: Fill | None = None
+    prevented: Prevented | None = None
 
 
 class Happened(Struct, frozen=True):

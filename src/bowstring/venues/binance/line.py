@@ -1,7 +1,8 @@
 """One line to Binance: the streams that share a connection, and the connections that follow one another on it.
 
 The venue ends every connection after 24 hours. Before that a new one is made, and the old one is closed when nothing
-can be missing, or after a while in which some stream was silent: see `handover`.
+can be missing, or after a while in which some stream was silent: see `handover`. A little over 300 lines: what one
+connection is, and what becomes of the books when it breaks, has to be seen together.
 """
 
 import asyncio
