@@ -1,8 +1,9 @@
 """What a ledger proves: balances and orders out of its deposits, accepts and fills alone, and what contradicts them.
 
 Standard library only, like the ledger. The balances that the exchange wrote down are not used but compared with the
-result: whatever it gains, loses or forgets shows as a finding. A little over 300 lines: the steps for all kinds of lines
-are one table, to be read beside the ledger's.
+result: whatever it gains, loses or forgets shows as a finding.
+
+A little over 300 lines: the steps for all kinds of lines are one table, to be read beside the ledger's.
 """
 
 from collections import Counter, defaultdict
