@@ -15,7 +15,7 @@ from bowstring.core.messages import Action, ActionClosed, Actions, Addressed, Co
 from bowstring.testing.simulation import simulate, simulated_clock
 from bowstring.trading.executor import OrderExecutor, Policy
 from bowstring.trading.gateway import Gateway
-from bowstring.trading.intents import Intents, new_id
+from bowstring.trading.journal.port import Journal
 from bowstring.trading.messages import (
     FINAL,
     CancelOrder,
@@ -28,6 +28,7 @@ from bowstring.trading.messages import (
     ReplaceOrder,
     Side,
 )
+from bowstring.trading.new_orders import new_id
 from bowstring.trading.orders import RANK, Order
 from bowstring.trading.strategy import Strategy
 from tests.trading.scripted import SYMBOL, ScriptedGateway
@@ -136,7 +137,7 @@ class Bot:
         *,
         names: Sequence[str] = ("trader",),
         guards: Sequence[Guard] = (),
-        intents: Intents | None = None,
+        journal: Journal | None = None,
         on_stop: Policy = "cancel",
         on_halt: Policy = "cancel",
         make: Callable[..., OrderExecutor] = OrderExecutor,
@@ -145,7 +146,7 @@ class Bot:
         self.ledger = self.gateway.ledger
         self.traders = {name: Trader(name) for name in names}
         self.trader = self.traders[names[0]]
-        self.executor = make(_protocol(self.gateway), intents=intents, on_stop=on_stop, on_halt=on_halt)
+        self.executor = make(_protocol(self.gateway), journal=journal, on_stop=on_stop, on_halt=on_halt)
         self.blotter = self.executor.blotter
         self.left = ""
         self._recorder = Recorder()

@@ -13,7 +13,7 @@ from typing import TypeVar
 from bowstring.core.errors import NotSent, Rejected
 from bowstring.market.instrument import Instrument
 from bowstring.testing.simulation import simulated_clock
-from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport, Report
 from bowstring.trading.messages import OrderStatus, PlaceOrder, Side
 
 T = TypeVar("T")
@@ -68,6 +68,11 @@ class LedgerOrder:
     accepted_ns: int
     status: OrderStatus = "open"
     filled: Decimal = Decimal(0)
+
+    def shown(self) -> OpenOrder:
+        return OpenOrder(
+            symbol=self.symbol, side=self.side, quantity=self.quantity, price=self.price, report=self.report()
+        )
 
     def report(self) -> OrderReport:
         return OrderReport(
@@ -169,6 +174,8 @@ class ScriptedGateway:
         query_lag_s: float = 1.0,
     ) -> None:
         self.venue = venue
+        self.account = ""
+        self.offers_cancel_after = False
         self.replaces_natively = replaces_natively
         self.keeps_order = keeps_order
         self.query_lag_s = query_lag_s
@@ -250,10 +257,13 @@ class ScriptedGateway:
     def cancel(self, order: OrderRef) -> Awaitable[OrderReport]:
         return self._write("cancel", order.client_order_id, lambda: self.ledger.end(order.client_order_id))
 
+    async def cancel_after(self, seconds: float) -> None:
+        await self._read("cancel_after", lambda: None)
+
     async def query(self, order: OrderRef) -> OrderReport | None:
         return await self._read("query", lambda: self._shown(order.client_order_id), order.client_order_id)
 
-    async def open_orders(self) -> Sequence[tuple[str, OrderReport]]:
+    async def open_orders(self) -> Sequence[OpenOrder]:
         return await self._read("open_orders", self._open_orders)
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
@@ -278,8 +288,8 @@ class ScriptedGateway:
         found = None if self.hides_orders else self.ledger.orders.get(client_order_id)
         return found.report() if found and found.accepted_ns <= self._shown_ns() else None
 
-    def _open_orders(self) -> Sequence[tuple[str, OrderReport]]:
-        return [(order.symbol, order.report()) for order in self.ledger.orders.values() if order.status == "open"]
+    def _open_orders(self) -> Sequence[OpenOrder]:
+        return [order.shown() for order in self.ledger.orders.values() if order.status == "open"]
 
     def _fills(self, symbol: str, since_ns: int) -> Sequence[FillReport]:
         shown_ns = self._shown_ns()

@@ -10,8 +10,8 @@ from bowstring.core.messages import ActionDone, CollectorDown, ComponentFailed
 from bowstring.market.instrument import InstrumentListed
 from bowstring.testing.simulation import simulated_clock
 from bowstring.trading.executor import Policy
-from bowstring.trading.intents import NewOrder
 from bowstring.trading.messages import Balance, CancelOrder, Fill, OrderUpdate
+from bowstring.trading.new_orders import NewOrder
 from tests.trading.bot import Bot, buy, simulated, until
 from tests.trading.scripted import Reply, ScriptedGateway, answered, rejected, reset, silence
 

@@ -23,8 +23,8 @@ from bowstring.trading.blotter import Blotter
 from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.gateway import FillReport, Gateway, OrderRef, OrderReport
 from bowstring.trading.guards import MaxPosition
-from bowstring.trading.intents import Intents, MemoryIntents, NewOrder
 from bowstring.trading.messages import CancelOrder, OrderUpdate, PlaceOrder, ReplaceOrder, Side
+from bowstring.trading.new_orders import Intents, MemoryIntents, NewOrder
 from bowstring.trading.orders import Order
 from bowstring.trading.sending import Sent
 from tests.trading.bot import Bot, buy, until

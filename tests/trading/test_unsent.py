@@ -10,8 +10,8 @@ from bowstring.core.errors import NotSent
 from bowstring.core.messages import ActionExpired, ActionFailed
 from bowstring.trading import unsent
 from bowstring.trading.executor import OrderExecutor
-from bowstring.trading.intents import NewOrder, new_id
 from bowstring.trading.messages import CancelOrder, OrderUpdate, ReplaceOrder
+from bowstring.trading.new_orders import NewOrder, new_id
 from tests.trading.bot import Bot, buy, simulated, until
 from tests.trading.scripted import ScriptedGateway, rejected
 

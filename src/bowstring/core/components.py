@@ -150,10 +150,12 @@ class Executor(Component):
 
     ``venue``, when set, is the venue whose actions it owns. A handler that waits is ``async def``, or a ``def`` that
     starts at once and returns an awaitable; at most ``max_in_flight`` of them run, ``capacity`` actions wait, more
-    are refused. It may handle events too, and sees them before strategies do.
+    are refused. It may handle events too, and sees them before strategies do. ``strategies`` are the
+    names of the bot's, from the building of the engine on.
     """
 
     venue: str = ""
+    strategies: Sequence[str] = ()
     max_in_flight: int = 16
     capacity: int = 1024
 

@@ -45,6 +45,8 @@ class Engine:
         give_names(components)
         for component in components:
             component.clock = self.clock
+        for executor in self._executors:
+            executor.strategies = [strategy.name for strategy in self._strategies]
         self._wiring = Wiring(self._guards, self._executors, self._strategies)
         warn_of_unheard_symbols(self._strategies, self._collectors)
         self._queue = EventQueue(self._wiring, clock=self.clock, held=True)

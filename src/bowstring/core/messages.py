@@ -133,3 +133,23 @@ class ComponentFailed(Event, frozen=True, kw_only=True):
     role: str
     reason: str
     halted: bool
+
+
+class KillSwitch(Event, frozen=True, kw_only=True):
+    """Somebody wants all trading to stop at once, and open orders cancelled: who, and why. The bot goes on running."""
+
+    reason: str
+    by: str
+
+
+class Resumed(Addressed, frozen=True, kw_only=True):
+    """A halted strategy goes on. ``missed`` events that waited for it were discarded: what they told is told anew."""
+
+    missed: int = 0
+
+
+class LoopBlocked(Event, frozen=True, kw_only=True):
+    """A handler kept the event loop from running for ``blocked_s`` seconds: ``handler`` was seen to do so."""
+
+    handler: str
+    blocked_s: float

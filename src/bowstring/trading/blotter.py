@@ -8,17 +8,22 @@ from msgspec.structs import replace
 
 from bowstring.core.messages import Event
 from bowstring.market.instrument import Instrument
-from bowstring.trading.gateway import FillReport, OrderReport
+from bowstring.trading.gateway import FillReport, OpenOrder, OrderReport
+from bowstring.trading.journal.port import Remembered
 from bowstring.trading.messages import Fill, Position, ReconcileMismatch, Side
 from bowstring.trading.orders import EXACT, Order, advance, contradiction, is_news
 
 FINISHED_KEPT = 10_000  # late reports come within seconds
 FILLS_KEPT = 100_000
 ZERO = Decimal(0)
+CRASHED = "the bot ended before the outcome was known"
 
 
 class Blotter:
-    """Orders by client order id: the ``live`` ones, and as many finished ones as late reports can concern."""
+    """Orders by client order id: the ``live`` ones, and as many finished ones as late reports can concern.
+
+    ``external`` are the account's open orders that others placed, as the venue last showed them, by its own ids.
+    """
 
     def __init__(self, venue: str) -> None:
         self.live: dict[str, Order] = {}
@@ -28,21 +33,35 @@ class Blotter:
         self._filled: dict[str, Decimal] = {}
         self._trades: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._positions: dict[tuple[str, str], Decimal] = {}
+        self.external: dict[str, OpenOrder] = {}
+
+    def restore(self, remembered: Remembered) -> None:
+        """Begin from what is on record. An order whose outcome it does not tell may be at the venue: it is unknown."""
+        for order in remembered.finished:
+            self._finished[order.client_order_id] = order
+        for order in remembered.live:
+            is_pending = order.status == "pending"
+            self.live[order.client_order_id] = replace(order, status="unknown", reason=CRASHED) if is_pending else order
+        self._trades.update(dict.fromkeys(remembered.trades))
+        self._filled.update(remembered.filled)
+        for position in remembered.positions:
+            self._positions[position.strategy, position.symbol] = position.quantity
 
     def add(self, order: Order) -> None:
         """Take a new order in."""
         self.live[order.client_order_id] = order
 
-    def withdraw(self, client_order_id: str) -> bool:
-        """Note, without an event, that an order was proven not sent: its action's closing tells that.
+    def withdraw(self, client_order_id: str, *, reason: str) -> Order | None:
+        """Note that an order was proven not sent; returns it. No event: its action's closing tells that.
 
-        False: it cannot be, for the venue has told of it.
+        None: it cannot be, for the venue has told of it.
         """
         order = self.live.get(client_order_id)
         if order is None or order.status != "pending":
-            return False
-        self._keep(replace(order, status="failed"))
-        return True
+            return None
+        withdrawn = replace(order, status="failed", reason=reason)
+        self._keep(withdrawn)
+        return withdrawn
 
     def find(self, client_order_id: str) -> Order | None:
         """An order, live or finished; None for one that is not ours or long gone."""
@@ -54,8 +73,23 @@ class Blotter:
 
     def symbols_with_fills_to_come(self) -> Sequence[str]:
         """The symbols of live orders, and of finished ones that filled more than the fills that were told."""
-        short = (o for o in self._finished.values() if o.filled > self._filled.get(o.client_order_id, ZERO))
-        return sorted({order.symbol for order in (*self.live.values(), *short)})
+        return sorted({order.symbol for order in (*self.live.values(), *self.short_of_fills())})
+
+    def short_of_fills(self) -> Sequence[Order]:
+        """Orders that filled more than their fills that were told."""
+        orders = (*self.live.values(), *self._finished.values())
+        return [order for order in orders if order.filled > self.filled(order.client_order_id)]
+
+    def filled(self, client_order_id: str) -> Decimal:
+        """The sum of an order's fills that were told, in base units."""
+        return self._filled.get(client_order_id, ZERO)
+
+    def positions(self) -> Sequence[Position]:
+        """Of every strategy in every symbol in which it has ever traded."""
+        return [
+            Position(strategy=strategy, venue=self._venue, symbol=symbol, quantity=quantity)
+            for (strategy, symbol), quantity in self._positions.items()
+        ]
 
     def reducible(self, strategy: str, symbol: str, *, side: Side) -> Decimal:
         """By how much an order of this side would reduce the strategy's position, its live ones taken as filled."""

@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import TypeVar
 
 from bowstring.core.clock import Clock
 from bowstring.core.messages import Event
 from bowstring.trading.blotter import Blotter
-from bowstring.trading.gateway import FillReport, Gateway, OrderReport, Report
-from bowstring.trading.messages import Balance
+from bowstring.trading.gateway import BalanceReport, FillReport, Gateway, OrderReport, Report
+from bowstring.trading.journal.port import Cursor, Journal, News
+from bowstring.trading.messages import Balance, ReconcileMismatch
 
 T = TypeVar("T")
 
@@ -24,17 +25,33 @@ log = logging.getLogger(__name__)
 class Desk:
     """One gateway and one blotter, one way in for reports and one way out for events, and the owner of all tasks.
 
-    ``closed`` says why nothing new may be sent but cancels, ``down`` why no new risk may be taken; ``""`` where it may.
-    ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept it.
+    ``closed`` says why nothing new may be sent but cancels; ``down``, of the private stream, and ``paused``, until the
+    venue was asked how things stand, why no new risk may be taken; ``""`` where it may.
+    ``disputed`` says by symbol why no new risk may be taken in it. ``balances`` are the latest, and ``balances_told``
+    counts those that the private stream told. ``answer_s`` is how long a request may go unanswered: at least as long
+    as the venue may still accept it.
     """
 
-    def __init__(self, gateway: Gateway, *, blotter: Blotter, emit: Callable[[Event], None], clock: Clock) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        blotter: Blotter,
+        journal: Journal,
+        emit: Callable[[Event], None],
+        clock: Clock,
+    ) -> None:
         self.gateway = gateway
         self.blotter = blotter
+        self.journal = journal
         self.clock = clock
         self.answer_s = max(ANSWER_S, gateway.validity_s)
         self.closed = "it has not started"
         self.down = "its private stream is not up yet"
+        self.paused = ""
+        self.disputed: dict[str, str] = {}
+        self.balances: dict[str, BalanceReport] = {}
+        self.balances_told = 0
         self._is_over = False
         self._emit = emit
         self._outbox: deque[Event] = deque()
@@ -43,20 +60,37 @@ class Desk:
 
     def take(self, report: Report, *, recovered: bool = False) -> None:
         """Take in a report, and tell what is new."""
-        if isinstance(report, OrderReport):
-            self.tell(self.blotter.take_report(report))
-        elif isinstance(report, FillReport):
-            self.tell(self.blotter.take_fill(report, recovered=recovered))
-        else:
-            venue = self.gateway.venue
-            self.tell([Balance(venue=venue, currency=report.currency, free=report.free, locked=report.locked)])
+        self.balances_told += isinstance(report, BalanceReport)
+        self.tell(self.news(report, recovered=recovered))
         self.notice()
 
-    def tell(self, events: Iterable[Event]) -> None:
-        """Publish events; those that this brings about come after the last of them."""
-        self._outbox.extend(events)
+    def news(self, report: Report, *, recovered: bool = False) -> list[Event]:
+        """Take in a report; returns what is new, to be told."""
+        if isinstance(report, OrderReport):
+            return self.blotter.take_report(report)
+        if isinstance(report, FillReport):
+            return self.blotter.take_fill(report, recovered=recovered)
+        self.balances[report.currency] = report
+        venue = self.gateway.venue
+        return [Balance(venue=venue, currency=report.currency, free=report.free, locked=report.locked)]
+
+    def tell(self, events: Iterable[Event], *, cursor: Cursor | None = None) -> None:
+        """Put events on record, then publish them; those that this brings about come after the last of them."""
+        told = list(events)
+        self.keep([*told, cursor] if cursor else told)
+        for event in told:
+            if isinstance(event, ReconcileMismatch):
+                self.disputed[event.symbol] = event.reason
+        self._outbox.extend(told)
         while self._outbox:
             self._emit(self._outbox.popleft())
+
+    def keep(self, news: Sequence[News]) -> None:
+        """Put something on record. Where that fails the journal takes no order any more, but what is open goes on."""
+        try:
+            self.journal.write(news)
+        except Exception as error:  # noqa: BLE001  # whatever the storage raises: what happened is told
+            log.critical("%s: not on record, %r; no new order is sent", self.gateway.venue, error)
 
     def notice(self) -> None:
         """Have every `until` look again."""

@@ -13,22 +13,43 @@ from typing import Literal, get_args
 
 from bowstring.core.components import Emit, Executor, on
 from bowstring.core.errors import ConfigError, NotSent, StopIncomplete
-from bowstring.core.messages import Action, CollectorDown, CollectorUp, ComponentFailed
+from bowstring.core.messages import (
+    Action,
+    CollectorDown,
+    CollectorUp,
+    ComponentFailed,
+    KillSwitch,
+    LoopBlocked,
+    Resumed,
+)
 from bowstring.market.instrument import InstrumentListed
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.cancelling import Canceller
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import Gateway
-from bowstring.trading.intents import Intents, MemoryIntents, NewOrder, new_id
-from bowstring.trading.messages import CancelOrder, PlaceOrder, ReplaceOrder
+from bowstring.trading.journal.memory import MemoryJournal
+from bowstring.trading.journal.port import Journal
+from bowstring.trading.messages import (
+    CancelOrder,
+    PlaceOrder,
+    ReplaceOrder,
+    RiskAlarm,
+    RiskState,
+    RiskStateChanged,
+)
+from bowstring.trading.new_orders import NewOrder, new_id
 from bowstring.trading.orders import Order
-from bowstring.trading.private_stream import PrivateStream
+from bowstring.trading.recovery import Recovery
 from bowstring.trading.replacing import Replacer
 from bowstring.trading.sending import Sender, Sent
 from bowstring.trading.unsent import Unsent
 
 Policy = Literal["cancel", "leave"]
 POLICIES = get_args(Policy)
+RISK_RANK: dict[RiskState, int] = {"active": 0, "reducing": 1, "halted": 2}
+RECONCILE_S = 30.0
+RECOVER_S = 50.0  # the engine gives a start 60 s
+BLOCKED_S = 1.0
 STOP_S = 6.0  # the engine gives executors 7 s
 CLOSE_S = 0.5
 
@@ -38,9 +59,11 @@ log = logging.getLogger(__name__)
 class OrderExecutor(Executor):
     """Places, replaces and cancels orders through a `Gateway`, and keeps the state of the account's own orders.
 
-    ``on_stop`` and ``on_halt`` say what becomes of open orders when the bot stops, and when their strategy is halted.
-    Without ``intents`` they are recorded in memory, which is enough for paper trading only. ``blotter`` is for
-    reading: what the executor knows.
+    ``journal`` is where intents go before they are sent, and what a start begins from: all executors of a bot share
+    one. Without it they are kept in memory, which is enough for paper trading only. ``on_stop`` and ``on_halt`` say
+    what becomes of open orders when the bot stops, and when their strategy or all trading is halted. Every
+    ``reconcile_every_s`` seconds the venue is asked how things stand. ``blotter`` is for reading: what the executor
+    knows.
     """
 
     max_in_flight = 1 << 31  # bounded in `Sender`, for orders only: a cancel always goes through
@@ -49,35 +72,45 @@ class OrderExecutor(Executor):
         self,
         gateway: Gateway,
         *,
-        intents: Intents | None = None,
+        journal: Journal | None = None,
         on_stop: Policy = "cancel",
         on_halt: Policy = "cancel",
+        reconcile_every_s: float = RECONCILE_S,
     ) -> None:
         for argument, policy in (("on_stop", on_stop), ("on_halt", on_halt)):
             if policy not in POLICIES:
                 raise ConfigError(f'{argument} is {policy!r}: give "cancel" or "leave"')
+        if not 0 < reconcile_every_s < float("inf"):
+            raise ConfigError(f"reconcile_every_s is {reconcile_every_s}: give a time above 0 seconds")
         self.name = f"orders {gateway.venue}"
         self.venue = gateway.venue
         self.blotter = Blotter(gateway.venue)
         self._gateway = gateway
-        self._intents: Intents = intents or MemoryIntents()
+        self._journal: Journal = journal or MemoryJournal()
+        self._journal_is_open = False
         self._on_stop = on_stop
         self._on_halt = on_halt
+        self._reconcile_every_s = reconcile_every_s
 
     async def start(self, emit: Emit) -> None:
-        """Connect, tell the instruments, and wait for the private stream."""
-        self._desk = desk = Desk(self._gateway, blotter=self.blotter, emit=emit, clock=self.clock)
-        self._unsent = Unsent(self._intents, desk=desk)
+        """Recover: see `Recovery`. Where that takes too long the venue stays closed until it is done."""
+        self._desk = desk = Desk(
+            self._gateway, blotter=self.blotter, journal=self._journal, emit=emit, clock=self.clock
+        )
+        self._unsent = Unsent(desk)
         self._sender = Sender(desk, unsent=self._unsent)
         self._canceller = Canceller(desk)
         self._replacer = Replacer(desk, unsent=self._unsent, sender=self._sender, canceller=self._canceller)
+        is_first = self._journal.open(self.clock)
+        self._journal_is_open = True
         instruments = await self._gateway.open()
         self.blotter.instruments = {instrument.symbol: instrument for instrument in instruments}
         desk.tell(InstrumentListed(symbol=instrument.symbol, instrument=instrument) for instrument in instruments)
-        stream = PrivateStream(desk, on_change=self._on_stream)
-        desk.own(stream.run())
-        await stream.up.wait()
-        desk.closed = ""
+        self._recovery = Recovery(desk, on_stream=self._on_stream)
+        if is_first:
+            self._recovery.recall_risk()
+        await self._recovery.run(self.strategies, within_s=RECOVER_S)
+        desk.own(self._recovery.reconciliation.keep_on(every_s=self._reconcile_every_s))
 
     async def stop(self) -> None:
         """Deal with open orders by policy, then disconnect. Raises `StopIncomplete` naming orders not accounted for."""
@@ -89,6 +122,8 @@ class OrderExecutor(Executor):
                 await self._gateway.close()
         except Exception as error:  # whatever a gateway raises: what is left matters more
             log.error("%s: failed to close", self.name, exc_info=error)
+        if self._journal_is_open:
+            self._journal.close()
         if left:
             names = ", ".join(f"{order.client_order_id} ({order.symbol}, {order.status})" for order in left)
             raise StopIncomplete(f"orders that may be alive at {self.venue}: {names}")
@@ -130,13 +165,47 @@ class OrderExecutor(Executor):
             self._unsent.withdraw(lambda order: order.strategy == name, reason=f"{name} was halted")
             self._desk.own(self._canceller.end(self.blotter.of(name)))
 
+    @on(KillSwitch)
+    def kill(self, pulled: KillSwitch) -> None:
+        """Halt all trading, until a human changes that."""
+        self._bring_to("halted", reason=pulled.reason, by=pulled.by)
+
+    @on(RiskAlarm)
+    def heed(self, alarm: RiskAlarm) -> None:
+        """Take less risk, until a human changes that."""
+        self._bring_to(alarm.state, reason=alarm.reason, by=alarm.by)
+
+    @on(RiskStateChanged)
+    def wind_down(self, changed: RiskStateChanged) -> None:
+        """Cancel all open orders when trading is halted, if that is the policy."""
+        if changed.state == "halted" and self._on_halt == "cancel":
+            self._unsent.withdraw(lambda _order: True, reason="trading was halted")
+            self._desk.own(self._canceller.end(list(self.blotter.live.values())))
+
+    @on(Resumed)
+    def remind(self, resumed: Resumed) -> None:
+        """Tell a strategy that goes on where it stands."""
+        self._recovery.tell(resumed.strategy)
+
+    @on(LoopBlocked)
+    def look_again(self, blocked: LoopBlocked) -> None:
+        """Take no new risk before the venue was asked what happened while nobody listened."""
+        if blocked.blocked_s >= BLOCKED_S:
+            self._desk.paused = f"{blocked.handler} blocked the event loop for {blocked.blocked_s:.1f} s"
+            self._desk.notice()
+
+    def _bring_to(self, state: RiskState, *, reason: str, by: str) -> None:
+        if RISK_RANK[state] > RISK_RANK[self._journal.risk.state]:
+            now_ns = self.clock.now_ns()
+            self._desk.tell([RiskStateChanged(state=state, reason=reason, by=by, time_ns=now_ns)])
+
     def _when_ready(self, action: NewOrder, send: Callable[[], Sent]) -> Sent:
         if not self._unsent.is_ready(action):
             return self._send_later(action, send)
         try:
             return send()
-        except Exception:
-            self._unsent.forget(action)
+        except Exception as error:
+            self._unsent.close(action, error)
             raise
 
     async def _send_later(self, action: NewOrder, send: Callable[[], Sent]) -> None:
@@ -145,8 +214,9 @@ class OrderExecutor(Executor):
             sent = send()
             if sent is not None:
                 await sent
-        finally:
-            self._unsent.forget(action)
+        except BaseException as error:
+            self._unsent.close(action, error)
+            raise
 
     async def _wind_up(self) -> list[Order]:
         """Do what the policy says, as far as there is time; returns the orders that it leaves in doubt."""

@@ -59,6 +59,16 @@ class BalanceReport(Struct, frozen=True, kw_only=True):
 Report = OrderReport | FillReport | BalanceReport
 
 
+class OpenOrder(Struct, frozen=True, kw_only=True):
+    """An open order as the venue shows it, whoever placed it."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    report: OrderReport
+
+
 class OrderRef(Struct, frozen=True, kw_only=True):
     """How to name an order to the venue."""
 
@@ -84,6 +94,19 @@ class Gateway(Protocol):
     @property
     def venue(self) -> str:
         """The venue with its account: ``binance`` or ``binance:hedge``."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """What the account is called at the venue, known once open: who trades on the same one gives the same.
+
+        It names the venue's address too, and no secret. ``""``: the account is this gateway's own, as on paper.
+        """
+        ...
+
+    @property
+    def offers_cancel_after(self) -> bool:
+        """Whether the venue cancels orders by itself when it hears nothing for some time."""
         ...
 
     @property
@@ -145,6 +168,13 @@ class Gateway(Protocol):
         """Send a cancel; the answer is the order's. ``Rejected`` proves nothing about the order, and says nothing."""
         ...
 
+    async def cancel_after(self, seconds: float) -> None:
+        """Have the venue cancel all open orders of the account unless it is called again within so many seconds.
+
+        0: it shall not. Only called where ``offers_cancel_after``; a return means that the venue has confirmed it.
+        """
+        ...
+
     async def query(self, order: OrderRef) -> OrderReport | None:
         """The venue's present word on the order, or None if it shows none.
 
@@ -152,8 +182,8 @@ class Gateway(Protocol):
         """
         ...
 
-    async def open_orders(self) -> Sequence[tuple[str, OrderReport]]:
-        """All open orders of the account as (symbol, report), foreign ones included."""
+    async def open_orders(self) -> Sequence[OpenOrder]:
+        """All open orders of the account, foreign ones included."""
         ...
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:

@@ -13,8 +13,8 @@ from bowstring.core.components import Guard, on
 from bowstring.core.errors import ConfigError
 from bowstring.market.decimals import checked_limit
 from bowstring.market.instrument import InstrumentListed
-from bowstring.trading.intents import NewOrder, flaw, new_id
 from bowstring.trading.messages import FINAL, Fill, OrderUpdate, PlaceOrder, Position, ReplaceOrder, Side
+from bowstring.trading.new_orders import NewOrder, flaw, new_id
 from bowstring.trading.orders import EXACT
 
 ZERO = Decimal(0)

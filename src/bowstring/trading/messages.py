@@ -3,8 +3,11 @@
 Prices are in the quote currency per base unit, quantities in base units, both `Decimal` made from strings.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
+
+import msgspec
 
 from bowstring.core.messages import Action, ActionClosed, ActionExpired, ActionRefused, Addressed, Event, Events
 
@@ -15,6 +18,9 @@ OrderStatus = Literal["pending", "unknown", "open", "failed", "refused", "reject
 """``pending``: not answered yet; ``unknown``: perhaps at the venue, live until proven otherwise; ``open``: working,
 perhaps partly filled. All others are final. ``failed``: proven not sent, or absent; ``refused``: by a guard, not sent;
 ``rejected``: by the venue; ``expired``: by its deadline, unsent, or by its time in force at the venue."""
+
+RiskState = Literal["active", "reducing", "halted"]
+"""``reducing``: only orders that reduce a position, and cancels; ``halted``: cancels only."""
 
 FINAL: frozenset[OrderStatus] = frozenset({"failed", "refused", "rejected", "expired", "cancelled", "filled"})
 
@@ -146,11 +152,71 @@ class Balance(Event, frozen=True, kw_only=True):
 
 
 class ReconcileMismatch(Event, frozen=True, kw_only=True):
-    """The venue and the bot disagree in a way that no report explains: a human must look."""
+    """The venue and the bot disagree in a way that no report explains: a human must look.
+
+    Until then no new risk is taken in the symbol, over restarts too.
+    """
 
     venue: str
     symbol: str
     reason: str
+
+
+class MismatchSettled(Event, frozen=True, kw_only=True):
+    """A human has looked at a `ReconcileMismatch`: new risk may be taken in the symbol again."""
+
+    venue: str
+    symbol: str
+
+
+class Recovered(Addressed, frozen=True, kw_only=True):
+    """Where the strategy stands with one account: told at a start, after all that was missed, and when it is resumed.
+
+    ``orders`` are all its orders that are not final, ``positions`` its positions in base units, by symbol.
+    """
+
+    venue: str
+    orders: tuple[OrderUpdate, ...] = ()
+    positions: Mapping[str, Decimal] = msgspec.field(default_factory=dict[str, Decimal])
+
+
+class RiskAlarm(Event, frozen=True, kw_only=True):
+    """Something is wrong enough to take less risk: ``state`` is what trading is brought to, unless it is there.
+
+    A guard returns it from one of its handlers. ``by`` names who raises it. It never makes trading freer.
+    """
+
+    state: RiskState
+    reason: str
+    by: str
+
+
+class RiskStateChanged(Event, frozen=True, kw_only=True):
+    """Trading has another state: for a strategy's risk handler. It holds over restarts, until a human changes it."""
+
+    state: RiskState
+    reason: str = ""
+    by: str = ""
+    time_ns: int = 0
+
+
+class GuardState(Event, frozen=True, kw_only=True):
+    """What a guard is to know after a restart: it returns one to have it kept, and is told the latest at a start.
+
+    ``state`` is a text of its own making, such as JSON.
+    """
+
+    guard: str
+    state: str
+
+
+class OperatorDecision(Event, frozen=True, kw_only=True):
+    """A human decided something, for which the bot had no proof. ``what`` is the command, ``operator`` who gave it."""
+
+    operator: str
+    what: str
+    reason: str
+    time_ns: int = 0
 
 
 def _unexecuted(order: "PlaceOrder | ReplaceOrder", closing: ActionClosed, client_order_id: str) -> Events:

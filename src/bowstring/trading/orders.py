@@ -8,8 +8,10 @@ from decimal import Context, Decimal
 
 import msgspec
 
+from bowstring.core.errors import NotSent
 from bowstring.trading.gateway import OrderReport
 from bowstring.trading.messages import FINAL, OrderStatus, OrderUpdate, Side
+from bowstring.trading.new_orders import NewOrder, new_id
 
 EXACT = Context(prec=1_000)
 """For sums and products of money: the ambient context rounds to 28 digits, and anybody may change it."""
@@ -88,6 +90,21 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             reason=update.reason,
             time_ns=update.time_ns,
         )
+
+
+def intended(action: NewOrder) -> Order:
+    """The order that an action asks for, before anything is known of it. Raises `NotSent` for a replacement of none."""
+    if action.side is None:
+        raise NotSent(f"{new_id(action)} is to replace an order that is not known")
+    return Order(
+        strategy=action.strategy,
+        venue=action.venue,
+        symbol=action.symbol,
+        client_order_id=new_id(action),
+        side=action.side,
+        quantity=action.quantity,
+        price=action.price,
+    )
 
 
 def advance(order: Order, report: OrderReport) -> Order:

@@ -8,7 +8,7 @@ from bowstring.core.errors import Disconnected
 from bowstring.core.supervision import keep_running
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import Report
-from bowstring.trading.resolution import missed_fills, ref
+from bowstring.trading.reconciliation import Reconciliation
 
 MAX_HELD = 10_000
 READY_S = 30.0
@@ -21,12 +21,12 @@ class PrivateStream:
     ``on_change(reason, retry_in_s)`` is called when that changes.
     """
 
-    def __init__(self, desk: Desk, *, on_change: Callable[[str, float], None]) -> None:
+    def __init__(self, desk: Desk, *, reconciliation: Reconciliation, on_change: Callable[[str, float], None]) -> None:
         self.up = asyncio.Event()
         self._desk = desk
+        self._reconciliation = reconciliation
         self._on_change = on_change
         self._held: deque[Report] | None = None
-        self._heard_ns = desk.clock.now_ns()
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -46,7 +46,7 @@ class PrivateStream:
                 await ready.wait()
             await self._catch_up()
             self._release_held()
-            self._desk.down = ""
+            self._desk.down = self._desk.paused = ""
             self.up.set()
             self._on_change("", 0.0)
 
@@ -55,20 +55,10 @@ class PrivateStream:
         raise Disconnected("the private stream ended")
 
     async def _catch_up(self) -> None:
-        """Ask for all that may have happened since the last report. Whatever cannot be had leaves the stream down."""
-        desk, gateway = self._desk, self._desk.gateway
-        if desk.blotter.symbols_with_fills_to_come():
-            await asyncio.sleep(gateway.query_lag_s)  # until then, queries need not show what was just missed
-        live = list(desk.blotter.live.values())
-        for fill in await missed_fills(desk, silent_ns=desk.clock.now_ns() - self._heard_ns):
-            desk.take(fill, recovered=True)
-        shown = {report.client_order_id: report for _symbol, report in await desk.ask(gateway.open_orders())}
-        for order in live:
-            report = shown.get(order.client_order_id) or await desk.ask(gateway.query(ref(order)))
-            if report is not None:
-                desk.take(report)
-        for balance in await desk.ask(gateway.balances()):
-            desk.take(balance)
+        """Ask for all that may have happened meanwhile. Whatever cannot be had leaves the stream down."""
+        if self._desk.blotter.symbols_with_fills_to_come():
+            await asyncio.sleep(self._desk.gateway.query_lag_s)  # questions need not show it before
+        await self._reconciliation.run()
 
     def _release_held(self) -> None:
         held = self._held or deque()
@@ -77,11 +67,9 @@ class PrivateStream:
         while held:  # what comes in meanwhile waits its turn
             self._desk.take(held.popleft())
         self._held = None
-        self._heard_ns = self._desk.clock.now_ns()
 
     def _receive(self, report: Report) -> None:
         if self._held is None:
-            self._heard_ns = self._desk.clock.now_ns()
             self._desk.take(report)
         elif len(self._held) <= MAX_HELD:
             self._held.append(report)

@@ -68,16 +68,18 @@ class Replacer:
             sent = self._sender.send(order, partial(self._desk.gateway.place, order), action=action)
             if sent is not None:
                 await sent
-        finally:
-            self._unsent.forget(action)
+        except BaseException as error:
+            self._unsent.close(action, error)
+            raise
 
     async def _replace_answered(self, action: ReplaceOrder, old: Order) -> None:
         """Replace once the old order's own answer, or its deadline, has come: before, this could overtake it."""
         try:
             await self._until(action, lambda: self._now(old).status != "pending")
             await self._begin(action)
-        finally:
-            self._unsent.forget(action)
+        except BaseException as error:
+            self._unsent.close(action, error)
+            raise
 
     async def _then_look_up(self, old: Order, sent: Sent) -> None:
         """Wait for the answer; what became of the old order is then asked for."""

@@ -1,11 +1,11 @@
-"""Finding out: what became of an order whose outcome is unknown, and what was missed while nobody listened."""
+"""Finding out what became of an order whose outcome is unknown."""
 
 import asyncio
 import logging
 
 from bowstring.core.supervision import pauses
 from bowstring.trading.desk import Desk
-from bowstring.trading.gateway import FillReport, OrderRef, OrderReport, Report
+from bowstring.trading.gateway import OrderRef, OrderReport, Report
 from bowstring.trading.orders import Order
 
 MARGIN_NS = 60 * 1_000_000_000  # how much older than thought a fill may be: clocks differ
@@ -82,16 +82,6 @@ async def look_up(order: Order, *, desk: Desk) -> None:
         return
     if shown is not None:
         desk.take(shown)
-
-
-async def missed_fills(desk: Desk, *, silent_ns: int) -> list[FillReport]:
-    """The fills since ``silent_ns`` ago wherever some may be missing, oldest first; some may be known already."""
-    symbols = desk.blotter.symbols_with_fills_to_come()
-    if not symbols:
-        return []
-    since_ns = await desk.ask(desk.gateway.time_ns()) - silent_ns - MARGIN_NS
-    fills = [fill for symbol in symbols for fill in await desk.ask(desk.gateway.fills_since(symbol, since_ns))]
-    return sorted(fills, key=lambda fill: fill.time_ns)
 
 
 def ref(order: Order) -> OrderRef:

@@ -11,9 +11,9 @@ from bowstring.core.errors import Expired, NotSent, Refused, Rejected
 from bowstring.core.tasks import FAILURES
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import OrderReport
-from bowstring.trading.intents import NewOrder
 from bowstring.trading.messages import OrderStatus, PlaceOrder
-from bowstring.trading.orders import Order
+from bowstring.trading.new_orders import NewOrder
+from bowstring.trading.orders import Order, intended
 from bowstring.trading.resolution import Doubt
 from bowstring.trading.unsent import Unsent
 
@@ -43,8 +43,13 @@ class Sender:
             raise Expired(f"it was valid for {order.valid_for_s} s and is {age_ns / 1e9:.3f} s old")
         if desk.closed:
             raise Refused(f"no orders for {order.venue}: {desk.closed}")
-        if desk.down and order.adds_risk:
-            raise Refused(f"no new risk at {order.venue}: {desk.down}")
+        risk = desk.journal.risk
+        if risk.state == "halted" or (risk.state == "reducing" and order.adds_risk):
+            raise Refused(f"trading is {risk.state} by {risk.by}: {risk.reason}")
+        if order.adds_risk and (why := desk.down or desk.paused):
+            raise Refused(f"no new risk at {order.venue}: {why}")
+        if order.adds_risk and order.symbol in desk.disputed:
+            raise Refused(f"no new risk in {order.symbol} at {order.venue}: {desk.disputed[order.symbol]}")
         if order.reduces and order.quantity > self._reducible(order):
             raise Refused(
                 f"it claims to reduce, but of {order.symbol} there is {self._reducible(order):f} to {order.side}"
@@ -58,11 +63,12 @@ class Sender:
         Either raises `NotSent` where that is proven; whatever else happens to the request leaves the order unknown.
         Raises `Refused` or `Expired` if it may not be sent.
         """
-        self._unsent.release(action)
+        self._unsent.check(action)
         self.check(order)
         if self._desk.blotter.find(order.client_order_id) is not None:
             raise NotSent(f"client order id {order.client_order_id} was used before: an intent is sent at most once")
-        self._desk.blotter.add(_pending(order))
+        self._unsent.release(action)
+        self._desk.blotter.add(intended(order))
         try:
             answer = asyncio.ensure_future(request())
         except FAILURES as error:
@@ -87,8 +93,11 @@ class Sender:
         self._take(_outcome(client_order_id, late), request=answer)
 
     def _take_answer(self, outcome: OrderReport) -> None:
-        if outcome.status == "failed" and self._desk.blotter.withdraw(outcome.client_order_id):
-            raise NotSent(outcome.reason)  # which the action's closing tells the strategy
+        if outcome.status == "failed":
+            withdrawn = self._desk.blotter.withdraw(outcome.client_order_id, reason=outcome.reason)
+            if withdrawn is not None:
+                self._desk.keep([withdrawn.update()])
+                raise NotSent(outcome.reason)  # which the action's closing tells the strategy
         self._take(outcome)
 
     def _take_late_answer(self, client_order_id: str, answer: Answer) -> None:
@@ -125,15 +134,3 @@ def _outcome(client_order_id: str, error: BaseException) -> OrderReport:
     if isinstance(error, NotSent | Rejected):
         status = "failed" if isinstance(error, NotSent) else "rejected"
     return OrderReport(client_order_id=client_order_id, status=status, reason=str(error) or repr(error))
-
-
-def _pending(order: PlaceOrder) -> Order:
-    return Order(
-        strategy=order.strategy,
-        venue=order.venue,
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-        side=order.side,
-        quantity=order.quantity,
-        price=order.price,
-    )

@@ -12,9 +12,8 @@ from bowstring.core.components import on
 from bowstring.core.errors import PublishError, UnknownInstrument
 from bowstring.core.messages import Action
 from bowstring.market.instrument import Instrument, InstrumentListed
-from bowstring.trading.intents import NewOrder
-from bowstring.trading.messages import CancelOrder, OrderAction, OrderUpdate, PlaceOrder, ReplaceOrder, Side
-from bowstring.trading.orders import Order
+from bowstring.trading.messages import CancelOrder, OrderAction, OrderUpdate, PlaceOrder, Recovered, ReplaceOrder
+from bowstring.trading.orders import Order, intended
 
 
 class Strategy(CoreStrategy):
@@ -25,7 +24,9 @@ class Strategy(CoreStrategy):
     """
 
     # Two underscores: a subclass may have names of its own for such things.
-    built_in: ClassVar[frozenset[str]] = frozenset({"_Strategy__keep_instrument", "_Strategy__keep_order"})
+    built_in: ClassVar[frozenset[str]] = frozenset(
+        {"_Strategy__keep_instrument", "_Strategy__keep_order", "_Strategy__keep_recovered"}
+    )
     told_of: ClassVar[tuple[type[Action], ...]] = (OrderAction,)
     __prefix: str = ""
     __placed: int = 0
@@ -64,7 +65,7 @@ class Strategy(CoreStrategy):
             if isinstance(action, PlaceOrder):
                 if not action.client_order_id:
                     force_setattr(action, "client_order_id", self.__new_id(new))
-                self.__add(new, _pending(action, action.client_order_id, action.side))
+                self.__add(new, intended(action))
             elif isinstance(action, ReplaceOrder | CancelOrder):
                 order = self.__orders.get(action.client_order_id) or new.get(action.client_order_id)
                 if order is not None:  # else it has ended meanwhile, or never was: the executor says so
@@ -86,12 +87,19 @@ class Strategy(CoreStrategy):
         else:
             self.__orders[order.client_order_id] = order
 
+    @on(Recovered)
+    def __keep_recovered(self, recovered: Recovered) -> None:
+        for order in [order for order in self.__orders.values() if order.venue == recovered.venue]:
+            del self.__orders[order.client_order_id]
+        for update in recovered.orders:
+            self.__orders[update.client_order_id] = Order.told_by(update)
+
     def __replace(self, new: dict[str, Order], action: ReplaceOrder, order: Order | None) -> None:
         if not action.new_client_order_id:
             force_setattr(action, "new_client_order_id", self.__new_id(new))
         force_setattr(action, "side", order.side if order else None)
         if order is not None:
-            self.__add(new, _pending(action, action.new_client_order_id, order.side))
+            self.__add(new, intended(action))
 
     def __new_id(self, new: Mapping[str, Order]) -> str:
         if not self.__prefix:
@@ -106,15 +114,3 @@ class Strategy(CoreStrategy):
             taken = f"client order id {order.client_order_id} is taken by an open order"
             raise PublishError(f"{taken}: leave it to be numbered")
         new[order.client_order_id] = order
-
-
-def _pending(action: NewOrder, client_order_id: str, side: Side) -> Order:
-    return Order(
-        strategy=action.strategy,
-        venue=action.venue,
-        symbol=action.symbol,
-        client_order_id=client_order_id,
-        side=side,
-        quantity=action.quantity,
-        price=action.price,
-    )

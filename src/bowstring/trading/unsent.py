@@ -4,14 +4,19 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bowstring.core.errors import Expired, NotSent, Refused
 from bowstring.core.tasks import FAILURES
 from bowstring.trading.desk import Desk
-from bowstring.trading.intents import Intents, NewOrder, flaw, new_id
+from bowstring.trading.messages import OrderStatus, PlaceOrder
+from bowstring.trading.new_orders import NewOrder, flaw, new_id
+from bowstring.trading.orders import intended
 
 RECORD_S = 60.0  # no order waits longer for its record, however long it is valid
 MAX_UNSENT = 1024  # as any executor lets wait
+
+_STATUSES: dict[type[BaseException], OrderStatus] = {Expired: "expired", Refused: "refused"}
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +24,7 @@ log = logging.getLogger(__name__)
 class Unsent:
     """Orders that were admitted and not released yet. An order is released once, to be sent at once, or never."""
 
-    def __init__(self, intents: Intents, *, desk: Desk) -> None:
-        self._intents = intents
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._entries: dict[int, _Entry] = {}
 
@@ -28,7 +32,7 @@ class Unsent:
         """Record the intents of all orders, in one call. Never raises: what went wrong is told by `release`."""
         sound: list[_Entry] = []
         for order in orders:
-            unfit = flaw(order) or _unnamed(order)
+            unfit = flaw(order) or _unnamed(order) or _baseless(order)
             entry = self._entries[order.seq] = _Entry(order, unfit, is_ready=bool(unfit))
             if len(self._entries) > MAX_UNSENT:
                 entry.refuse(f"{MAX_UNSENT} orders wait to be sent to {self._desk.gateway.venue}")
@@ -68,17 +72,20 @@ class Unsent:
             raise Expired("its intent was not recorded in time")
 
     def release(self, order: NewOrder) -> None:
-        """Let an order go, to be sent. Raises like `check`."""
-        self.check(order)
+        """Let an order go that was checked: it is sent now."""
         del self._entries[order.seq]
 
-    def forget(self, order: NewOrder) -> None:
-        """Have done with an order, released or not."""
-        self._entries.pop(order.seq, None)
+    def close(self, order: NewOrder, error: BaseException) -> None:
+        """Have done with an order; unless it was released it was not sent, for that reason, which goes on record."""
+        entry = self._entries.pop(order.seq, None)
+        if entry is not None and entry.is_recorded:
+            status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), "failed")
+            reason = str(error) or repr(error)
+            self._desk.keep([replace(intended(order), status=status, reason=reason).update()])
 
     def _record(self, sound: "Sequence[_Entry]") -> None:
         try:
-            pending = self._intents.record([entry.order for entry in sound])
+            pending = self._desk.journal.record([entry.order for entry in sound])
         except FAILURES as error:  # whatever the storage raises: these orders are not sent, cancels beside them are
             self._fail(sound, error)
             return
@@ -86,15 +93,16 @@ class Unsent:
             self._desk.own(self._finish(pending, sound))
             return
         for entry in sound:
-            entry.is_ready = True
+            entry.is_ready = entry.is_recorded = True
 
     async def _finish(self, pending: Awaitable[None], entries: "Sequence[_Entry]") -> None:
         try:
             await pending
         except FAILURES as error:
             self._fail(entries, error)
-        for entry in entries:
-            entry.is_ready = True
+        else:
+            for entry in entries:
+                entry.is_ready = entry.is_recorded = True
         self._desk.notice()
 
     def _fail(self, entries: "Sequence[_Entry]", error: BaseException) -> None:
@@ -109,6 +117,12 @@ def _unnamed(order: NewOrder) -> str:
     return "" if new_id(order) else "it has no client order id: place it from a bowstring.Strategy, or give it one"
 
 
+def _baseless(order: NewOrder) -> str:
+    if order.side is not None or isinstance(order, PlaceOrder):
+        return ""
+    return f"{order.client_order_id} is no open order of {order.strategy}"
+
+
 class _Entry(Struct):
     """``unfit`` says why the order will not be sent; ``is_ready``: it is on record, or unfit."""
 
@@ -116,6 +130,7 @@ class _Entry(Struct):
     unfit: str
     is_ready: bool
     is_refused: bool = False
+    is_recorded: bool = False
 
     def refuse(self, reason: str) -> None:
         self.unfit, self.is_ready, self.is_refused = reason, True, True

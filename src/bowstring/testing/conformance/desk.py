@@ -187,7 +187,7 @@ class Desk(Line):
     async def open_ids(self) -> list[str]:
         """The client order ids of the account's open orders in the symbol."""
         orders = await self.gateway.open_orders()
-        return [report.client_order_id for symbol, report in orders if symbol == self.venue.symbol]
+        return [order.report.client_order_id for order in orders if order.symbol == self.venue.symbol]
 
     async def wallet(self) -> Wallet:
         """The account's balances."""

@@ -62,7 +62,7 @@ class FillChecks(Checks):
             )
             await desk.shows(
                 desk.gateway.open_orders,
-                lambda shown: [report.filled for _, report in shown] == [desk.venue.quantity],
+                lambda shown: [order.report.filled for order in shown] == [desk.venue.quantity],
                 f"open_orders shows {desk.venue.quantity} of the order as filled",
             )
             await desk.cancel(order)

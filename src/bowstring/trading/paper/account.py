@@ -10,7 +10,7 @@ from decimal import Decimal
 from bowstring.core.errors import ConfigError, Rejected
 from bowstring.market.events import Quote, Trade
 from bowstring.market.instrument import Instrument
-from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport, Report
 from bowstring.trading.messages import FINAL, PlaceOrder
 from bowstring.trading.paper.book import Execution, Liquidity, PaperBook, PaperOrder
 from bowstring.trading.paper.ledger import ZERO, Ledger
@@ -74,9 +74,18 @@ class PaperAccount:
             return None
         return order if ref.venue_order_id in {"", order.venue_order_id} else None
 
-    def open_orders(self) -> list[tuple[str, OrderReport]]:
+    def open_orders(self) -> list[OpenOrder]:
         """As in the `Gateway`."""
-        return [(order.placed.symbol, order.report()) for order in self._open.values()]
+        return [
+            OpenOrder(
+                symbol=order.placed.symbol,
+                side=order.placed.side,
+                quantity=order.placed.quantity,
+                price=order.placed.price,
+                report=order.report(),
+            )
+            for order in self._open.values()
+        ]
 
     def fills_since(self, symbol: str, *, time_ns: int) -> list[FillReport]:
         """As in the `Gateway`, as far as remembered."""

@@ -36,7 +36,7 @@ from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError, NotSent, Rejected
 from bowstring.market.events import Quote, Trade
 from bowstring.market.instrument import Instrument
-from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
 from bowstring.trading.paper.account import PaperAccount
 
@@ -80,6 +80,8 @@ class PaperGateway:
             raise ConfigError(f"paper latency_s = {latency_s}: give seconds, 0 or more")
         self.venue = venue
         self.clock = clock
+        self.account = ""
+        self.offers_cancel_after = False
         self.replaces_natively = replaces_natively
         self.validity_s = latency_s + 1.0  # a request may be timed a moment before it is made
         self._instruments = instruments
@@ -135,12 +137,16 @@ class PaperGateway:
         """`Rejected` if the order is finished or unknown when the cancel arrives."""
         return self._send(lambda time_ns: self._account.cancel(order, time_ns=time_ns))
 
+    async def cancel_after(self, seconds: float) -> None:
+        """Not offered: what is on paper ends with the process."""
+        raise NotSent(f"{self.venue}: an account on paper ends with its process")
+
     async def query(self, order: OrderRef) -> OrderReport | None:
         """The order as it is now."""
         found = self._books().find(order)
         return found.report() if found else None
 
-    async def open_orders(self) -> Sequence[tuple[str, OrderReport]]:
+    async def open_orders(self) -> Sequence[OpenOrder]:
         """All open orders; there are no foreign ones."""
         return self._books().open_orders()
 

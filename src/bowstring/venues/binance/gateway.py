@@ -16,7 +16,7 @@ from bowstring.core.supervision import cause_of
 from bowstring.market.instrument import Instrument
 from bowstring.net.budget import WeightBudget
 from bowstring.net.http import HttpClient
-from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
 from bowstring.venues.binance.latest_balances import LatestBalances
 from bowstring.venues.binance.listing import Listing
@@ -61,6 +61,8 @@ class BinanceGateway:
     Orders in symbols that are not among the ``listing``'s keep the venue's name for the symbol in reports.
     """
 
+    account = ""
+    offers_cancel_after = False
     replaces_natively = True
     query_lag_s = QUERY_LAG_S
 
@@ -203,6 +205,9 @@ class BinanceGateway:
 
     # Reading
 
+    async def cancel_after(self, seconds: float) -> None:
+        raise NotSent(f"{self.venue}: Binance Spot does not cancel orders by itself")
+
     async def query(self, order: OrderRef) -> OrderReport | None:
         venue_symbol = self._venue_symbol(order.symbol)
         try:
@@ -218,11 +223,11 @@ class BinanceGateway:
         self._names.learn(venue_symbol, str(shown.order_id), order.client_order_id)
         return shown.report(order.client_order_id)
 
-    async def open_orders(self) -> Sequence[tuple[str, OrderReport]]:
+    async def open_orders(self) -> Sequence[OpenOrder]:
         shown = parse_orders(await self._account().read("/api/v3/openOrders", {}, weight=OPEN_ORDERS_WEIGHT))
         for order in shown:
             self._names.learn(order.symbol, str(order.order_id), order.client_order_id)
-        return [(self._symbol(order.symbol), order.report()) for order in shown]
+        return [order.open_order(self._symbol(order.symbol)) for order in shown]
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
         history = TradeHistory(self._account(), self._names)

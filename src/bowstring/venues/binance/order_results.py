@@ -11,8 +11,8 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 from bowstring.core.errors import BadMessage
-from bowstring.trading.gateway import BalanceReport, FillReport, OrderReport
-from bowstring.trading.messages import OrderStatus
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderReport
+from bowstring.trading.messages import OrderStatus, Side
 from bowstring.venues.binance.payloads import Frame, Id, Milliseconds, number
 from bowstring.venues.binance.wire import MALFORMED
 
@@ -31,6 +31,7 @@ STATUSES: Mapping[str, OrderStatus] = {
 }
 """What the venue calls a status. One that is not among these is taken for "open": the order may live."""
 
+SIDES: Mapping[str, Side] = {"BUY": "buy", "SELL": "sell"}
 MS = 1_000_000  # ns
 
 
@@ -43,10 +44,25 @@ class OrderResult(Struct, rename="camel", gc=False):
     status: str
     executed_qty: Decimal
     orig_client_order_id: str = ""
+    side: str = ""
+    orig_qty: Decimal = Decimal(0)
+    price: Decimal = Decimal(0)
     expiry_reason: str = ""
     transact_time: Milliseconds = 0
     update_time: Milliseconds = 0
     time: Milliseconds = 0
+
+    def open_order(self, symbol: str) -> OpenOrder:
+        """What it says of an open order. Raises `BadMessage` where it does not say what order it is."""
+        if self.side not in SIDES:
+            raise BadMessage(f"order {self.order_id} is on the side {self.side[:20]!r}")
+        return OpenOrder(
+            symbol=symbol,
+            side=SIDES[self.side],
+            quantity=number(self.orig_qty, "quantity of an order"),
+            price=number(self.price, "price of an order"),
+            report=self.report(),
+        )
 
     def report(self, client_order_id: str = "") -> OrderReport:
         """What it says; ``client_order_id`` is the id that the order was placed with, if that is known."""

@@ -12,7 +12,7 @@ from bowstring.market.instrument import Instrument
 from bowstring.net.http import HttpClient
 from bowstring.net.recorder import Recorder
 from bowstring.trading.executor import OrderExecutor, Policy
-from bowstring.trading.intents import Intents
+from bowstring.trading.journal.port import Journal
 from bowstring.venues.binance.budgets import budget_of
 from bowstring.venues.binance.gateway import RECV_WINDOW_S, BinanceGateway, OrdersOver
 from bowstring.venues.binance.keys import keys_from_environment
@@ -157,7 +157,7 @@ class Binance(_Venue):
         taker_fee: Decimal = FEE,
         latency_s: float = 0.0,
         keys: Keys | None = None,
-        intents: Intents | None = None,
+        journal: Journal | None = None,
         recv_window_s: float = RECV_WINDOW_S,
         orders_over: OrdersOver = "ws",
         on_stop: Policy = "cancel",
@@ -169,7 +169,7 @@ class Binance(_Venue):
         what is received. An order arrives ``latency_s`` after it was sent.
 
         The venue's is that of the ``keys`` given, or in the environment (`keys_from_environment`). Raises `ConfigError`
-        without. Intents are recorded in ``intents``. The venue refuses a request that it gets later than
+        without. Orders are recorded in ``journal``. The venue refuses a request that it gets later than
         ``recv_window_s``. Orders go over the connection that brings the account's events, and over REST where that is
         down; with ``orders_over="rest"`` always.
         """
@@ -185,7 +185,7 @@ class Binance(_Venue):
                 on_halt=on_halt,
             )
         gateway = self.gateway(keys=keys, recv_window_s=recv_window_s, orders_over=orders_over)
-        return OrderExecutor(gateway, intents=intents, on_stop=on_stop, on_halt=on_halt)
+        return OrderExecutor(gateway, journal=journal, on_stop=on_stop, on_halt=on_halt)
 
     def gateway(
         self, *, keys: Keys | None = None, recv_window_s: float = RECV_WINDOW_S, orders_over: OrdersOver = "ws"

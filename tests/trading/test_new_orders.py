@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from bowstring.core.errors import NotSent
-from bowstring.trading.intents import MemoryIntents, flaw, new_id
 from bowstring.trading.messages import PlaceOrder, ReplaceOrder
+from bowstring.trading.new_orders import MemoryIntents, flaw, new_id
 
 
 def placed(client_order_id: str, *, quantity: str = "1", price: str = "1") -> PlaceOrder:

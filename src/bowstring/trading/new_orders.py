@@ -1,47 +1,16 @@
-"""The `Intents` port: what must be on record before the first byte of an order can leave."""
+"""New orders, as strategies ask for them: what names them, and what makes them no order to reckon with."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from math import isnan
-from typing import Protocol, cast, get_args
+from typing import cast, get_args
 
-from bowstring.core.errors import NotSent
 from bowstring.trading.messages import PlaceOrder, ReplaceOrder, Side, TimeInForce
 
 NewOrder = PlaceOrder | ReplaceOrder
 
 SIDES = get_args(Side)
 TIMES_IN_FORCE = get_args(TimeInForce)
-
-
-class Intents(Protocol):
-    """A record of every order that was meant to be sent."""
-
-    def record(self, orders: Sequence[NewOrder], /) -> Awaitable[None] | None:
-        """Record orders, all or none; None: done, else await it before sending.
-
-        Raises `NotSent` when one of them is on record already, and what the storage raises: nothing is sent then.
-        """
-        ...
-
-
-class MemoryIntents:
-    """Intents for as long as the process lives: for paper trading and tests. Bounded by ``capacity`` ids."""
-
-    def __init__(self, *, capacity: int = 1_000_000) -> None:
-        self._capacity = capacity
-        self._ids: dict[str, None] = {}
-
-    def record(self, orders: Sequence[NewOrder], /) -> None:
-        """Remember the client order ids. Raises `NotSent` for one that was recorded before."""
-        ids: dict[str, None] = {}
-        for client_order_id in map(new_id, orders):
-            if client_order_id in self._ids or client_order_id in ids:
-                raise NotSent(f"client order id {client_order_id} was used before: an intent is sent at most once")
-            ids[client_order_id] = None
-        self._ids.update(ids)
-        while len(self._ids) > self._capacity:
-            del self._ids[next(iter(self._ids))]
 
 
 def new_id(order: NewOrder) -> str:

@@ -1,0 +1,184 @@
+"""Reconciliation: the venue is asked how things stand, and what it tells is merged with what is known.
+
+It is the same at a start, after a break of the private stream, and every so often in between: what the stream never
+told is found, and told as a report would have been. Nothing is ever invented to make the two sides agree. What they
+disagree about, twice and for longer than the venue's questions lag, is a `ReconcileMismatch`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from functools import reduce
+
+from msgspec import Struct
+
+from bowstring.core.messages import Event
+from bowstring.core.supervision import pauses
+from bowstring.trading.desk import Desk
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderReport
+from bowstring.trading.journal.port import Cursor
+from bowstring.trading.messages import ReconcileMismatch
+from bowstring.trading.orders import EXACT, NEVER_LIVED, Order
+from bowstring.trading.resolution import ref
+
+MARGIN_NS = 60 * 1_000_000_000  # a venue's clocks differ among themselves, and a fill told twice is one
+DOUBTED_S = 5.0  # a disagreement that is gone by then was none
+
+log = logging.getLogger(__name__)
+
+Problem = tuple[str, str]
+"""A symbol, and in what the two sides disagree."""
+
+
+class Reconciliation:
+    """Asks one venue. ``succeeded_ns`` is when it last was asked in full, on the monotonic clock; 0: never."""
+
+    def __init__(self, desk: Desk, *, cursor_ns: int) -> None:
+        self.succeeded_ns = 0
+        self._desk = desk
+        self._cursor_ns = cursor_ns
+        self._lock = asyncio.Lock()
+        self._doubted_ns: dict[Problem, int] = {}
+
+    async def run(self) -> None:
+        """Ask for everything once, and take in the answers. Raises what the gateway raises, and takes in none then."""
+        async with self._lock:
+            answers = await self._ask()
+            self._take(answers)
+            self.succeeded_ns = self._desk.clock.monotonic_ns()
+        self._desk.notice()
+
+    async def until_done(self) -> None:
+        """Run until that has succeeded once."""
+        for pause_s in pauses(self._desk.clock):
+            try:
+                await self.run()
+            except Exception as error:  # noqa: BLE001  # whatever a gateway raises: it is asked again
+                log.warning("%s: not reconciled, %r", self._desk.gateway.venue, error)
+                await asyncio.sleep(pause_s)
+            else:
+                return
+
+    async def keep_on(self, *, every_s: float) -> None:
+        """Run every so many seconds, and at once where the desk is paused, until cancelled."""
+        desk = self._desk
+        while True:
+            await desk.until(lambda: desk.paused and not desk.down, timeout_s=every_s)
+            if not desk.down:  # else the stream asks when it is up again
+                why = desk.paused
+                await self.until_done()
+                if desk.paused == why:
+                    desk.paused = ""
+
+    async def _ask(self) -> "_Answers":
+        """What is known of orders is noted before the questions: what becomes known meanwhile is no disagreement."""
+        desk, gateway = self._desk, self._desk.gateway
+        symbols = desk.blotter.symbols_with_fills_to_come()
+        live = [order for order in desk.blotter.live.values() if order.status != "pending"]
+        now_ns = await desk.ask(gateway.time_ns())
+        open_orders = await desk.ask(gateway.open_orders())
+        shown = {order.report.client_order_id for order in open_orders}
+        asked = [
+            (order, await desk.ask(gateway.query(ref(order)))) for order in live if order.client_order_id not in shown
+        ]
+        since_ns = (self._cursor_ns or now_ns) - MARGIN_NS
+        fills = [fill for symbol in symbols for fill in await desk.ask(gateway.fills_since(symbol, since_ns))]
+        told = desk.balances_told
+        balances = await desk.ask(gateway.balances())
+        return _Answers(
+            cursor_ns=now_ns - int(gateway.query_lag_s * 1e9),
+            open_orders=open_orders,
+            asked=asked,
+            fills=sorted(fills, key=lambda fill: fill.time_ns),
+            balances=balances if told == desk.balances_told else (),
+        )
+
+    def _take(self, answers: "_Answers") -> None:
+        """Fills first: an order's report says how much it has filled, its fills say at what price."""
+        desk = self._desk
+        news: list[Event] = []
+        for fill in answers.fills:
+            news += desk.news(fill, recovered=True)
+        for report in answers.reports():
+            news += desk.news(report)
+        for balance in answers.balances:
+            if desk.balances.get(balance.currency) != balance:
+                news += desk.news(balance)
+        self._adopt(answers.open_orders)
+        news += self._mismatches(answers)
+        self._cursor_ns = max(self._cursor_ns, answers.cursor_ns)
+        desk.tell(news, cursor=Cursor(venue=desk.gateway.venue, time_ns=self._cursor_ns))
+
+    def _adopt(self, open_orders: Iterable[OpenOrder]) -> None:
+        """Orders that are not on record are somebody else's: they are known, and left alone."""
+        blotter = self._desk.blotter
+        blotter.external = {
+            order.report.venue_order_id: order
+            for order in open_orders
+            if blotter.find(order.report.client_order_id) is None
+        }
+
+    def _mismatches(self, answers: "_Answers") -> Iterator[ReconcileMismatch]:
+        """What the two sides disagree about now, and did when it was found, long enough ago."""
+        now_ns = self._desk.clock.monotonic_ns()
+        problems = [*self._lost(answers), *self._undead(answers), *self._untold(), *self._shortfalls(answers.balances)]
+        self._doubted_ns = {problem: self._doubted_ns.get(problem, now_ns) for problem in problems}
+        patience_ns = max(DOUBTED_S, self._desk.gateway.query_lag_s) * 1e9
+        for (symbol, reason), since_ns in self._doubted_ns.items():
+            if now_ns - since_ns >= patience_ns and symbol not in self._desk.disputed:
+                yield ReconcileMismatch(venue=self._desk.gateway.venue, symbol=symbol, reason=reason)
+
+    def _lost(self, answers: "_Answers") -> Iterator[Problem]:
+        for order, report in answers.asked:
+            now = self._desk.blotter.live.get(order.client_order_id)
+            if report is None and order.status == "open" and now is not None:
+                yield order.symbol, f"{order.client_order_id} was open, and the venue does not know it"
+
+    def _undead(self, answers: "_Answers") -> Iterator[Problem]:
+        for shown in answers.open_orders:
+            order = self._desk.blotter.find(shown.report.client_order_id)
+            if order is not None and order.is_final and order.status not in NEVER_LIVED:
+                yield order.symbol, f"{order.client_order_id} is {order.status}, and the venue shows it as open"
+
+    def _untold(self) -> Iterator[Problem]:
+        blotter = self._desk.blotter
+        for order in blotter.short_of_fills():
+            told = blotter.filled(order.client_order_id)
+            yield order.symbol, f"{order.client_order_id} filled {order.filled:f}, its fills are {told:f} together"
+
+    def _shortfalls(self, balances: Sequence[BalanceReport]) -> Iterator[Problem]:
+        """Where strategies have more than the account. What it has beyond is not the bot's business."""
+        held = {balance.currency: EXACT.add(balance.free, balance.locked) for balance in balances}
+        for symbol, needed in self._owned():
+            instrument = self._desk.blotter.instruments.get(symbol)
+            if balances and instrument is not None and needed > held.get(instrument.base, Decimal(0)):
+                there = held.get(instrument.base, Decimal(0))
+                yield symbol, f"positions are {needed:f} {instrument.base} together, and the account has {there:f}"
+
+    def _owned(self) -> Iterator[tuple[str, Decimal]]:
+        """Of each symbol of the bot's positions: what those in its base currency are together."""
+        blotter = self._desk.blotter
+        by_base: dict[str, list[tuple[str, Decimal]]] = {}
+        for position in blotter.positions():
+            instrument = blotter.instruments.get(position.symbol)
+            if instrument is not None and ":" not in position.symbol and position.quantity > 0:
+                by_base.setdefault(instrument.base, []).append((position.symbol, position.quantity))
+        for held in by_base.values():
+            together = reduce(EXACT.add, (quantity for _symbol, quantity in held), Decimal(0))
+            yield from ((symbol, together) for symbol in dict.fromkeys(symbol for symbol, _quantity in held))
+
+
+class _Answers(Struct, frozen=True, kw_only=True):
+    """What the venue answered. ``asked`` are orders that it did not show as open, with its word on each."""
+
+    cursor_ns: int
+    open_orders: Sequence[OpenOrder]
+    asked: Sequence[tuple[Order, OrderReport | None]]
+    fills: Sequence[FillReport]
+    balances: Sequence[BalanceReport]
+
+    def reports(self) -> Iterator[OrderReport]:
+        """The venue's word on every order that it has one on."""
+        yield from (order.report for order in self.open_orders)
+        yield from (report for _order, report in self.asked if report is not None)
