@@ -140,13 +140,20 @@ class Bot:
         journal: Journal | None = None,
         on_stop: Policy = "cancel",
         on_halt: Policy = "cancel",
+        reconcile_every_s: float = 30.0,
         make: Callable[..., OrderExecutor] = OrderExecutor,
     ) -> None:
         self.gateway = gateway or ScriptedGateway()
         self.ledger = self.gateway.ledger
         self.traders = {name: Trader(name) for name in names}
         self.trader = self.traders[names[0]]
-        self.executor = make(_protocol(self.gateway), journal=journal, on_stop=on_stop, on_halt=on_halt)
+        self.executor = make(
+            _protocol(self.gateway),
+            journal=journal,
+            on_stop=on_stop,
+            on_halt=on_halt,
+            reconcile_every_s=reconcile_every_s,
+        )
         self.blotter = self.executor.blotter
         self.left = ""
         self._recorder = Recorder()

@@ -191,7 +191,7 @@ class ScriptedGateway:
         self.refuses_streams = False
         self.ends_streams = False
         self.calls: list[tuple[str, str]] = []
-        self.balance = Decimal(1000)
+        self.holdings = {"USDT": Decimal(1000), "BTC": Decimal(1_000_000), "ETH": Decimal(1_000_000)}
         self.script: Callable[[str], Reply | None] = lambda _method: None
         self.delays_s: Callable[[], Sequence[float]] = lambda: (0.0,)
         self.ledger = Ledger(publish=self._publish, now_ns=self._now_ns)
@@ -271,8 +271,7 @@ class ScriptedGateway:
         return await self._read("fills_since", lambda: self._fills(symbol, time_ns), symbol)
 
     async def balances(self) -> Sequence[BalanceReport]:
-        balance = BalanceReport(currency="USDT", free=self.balance, locked=Decimal(0))
-        return await self._read("balances", lambda: [balance])
+        return await self._read("balances", self._balances)
 
     async def time_ns(self) -> int:
         return await self._read("time_ns", self._now_ns)
@@ -290,6 +289,11 @@ class ScriptedGateway:
 
     def _open_orders(self) -> Sequence[OpenOrder]:
         return [order.shown() for order in self.ledger.orders.values() if order.status == "open"]
+
+    def _balances(self) -> Sequence[BalanceReport]:
+        return [
+            BalanceReport(currency=currency, free=held, locked=Decimal(0)) for currency, held in self.holdings.items()
+        ]
 
     def _fills(self, symbol: str, since_ns: int) -> Sequence[FillReport]:
         shown_ns = self._shown_ns()

@@ -188,25 +188,25 @@ def test_positions_are_exact_whatever_the_ambient_precision(fills: list[tuple[in
 def test_a_withdrawn_order_is_failed_without_an_event() -> None:
     blotter = made()
 
-    assert blotter.withdraw("1")
+    assert blotter.withdraw("1", reason="no line")
     assert blotter.live == {}
     found = blotter.find("1")
     assert found is not None
-    assert found.status == "failed"
+    assert (found.status, found.reason) == ("failed", "no line")
 
 
 def test_an_order_that_the_venue_told_of_cannot_be_withdrawn() -> None:
     blotter = made()
     blotter.take_report(report("open"))
 
-    assert not blotter.withdraw("1")
-    assert not blotter.withdraw("never heard of")
+    assert not blotter.withdraw("1", reason="no line")
+    assert not blotter.withdraw("never heard of", reason="no line")
     assert list(blotter.live) == ["1"]
 
 
 def test_a_contradiction_is_told_first_and_the_order_that_is_shown_lives() -> None:
     blotter = made()
-    blotter.withdraw("1")
+    blotter.withdraw("1", reason="no line")
 
     mismatch, update = blotter.take_report(report("open"))
 
@@ -265,7 +265,7 @@ def test_an_order_that_turned_out_to_live_is_not_forgotten_with_the_finished_one
 ) -> None:
     monkeypatch.setattr(module, "FINISHED_KEPT", 1)
     blotter = made(order("1"), order("2"), order("3"))
-    blotter.withdraw("1")
+    blotter.withdraw("1", reason="no line")
     blotter.take_fill(execution("t1", "4"))
     for client_order_id in ("2", "3"):
         blotter.take_report(report("cancelled", client_order_id=client_order_id))

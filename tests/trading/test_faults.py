@@ -23,8 +23,10 @@ from bowstring.trading.blotter import Blotter
 from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.gateway import FillReport, Gateway, OrderRef, OrderReport
 from bowstring.trading.guards import MaxPosition
+from bowstring.trading.journal.memory import MemoryJournal
+from bowstring.trading.journal.port import Journal
 from bowstring.trading.messages import CancelOrder, OrderUpdate, PlaceOrder, ReplaceOrder, Side
-from bowstring.trading.new_orders import Intents, MemoryIntents, NewOrder
+from bowstring.trading.new_orders import NewOrder
 from bowstring.trading.orders import Order
 from bowstring.trading.sending import Sent
 from tests.trading.bot import Bot, buy, until
@@ -36,7 +38,7 @@ class Fate:
 
     def __init__(self, seed: int) -> None:
         self.random = random = Random(seed)
-        self.intents: Intents = MemoryIntents() if random.random() < 0.5 else Slow(random)
+        self.journal: Journal = MemoryJournal() if random.random() < 0.5 else Slow(random)
         self.gateway = ScriptedGateway(
             replaces_natively=random.random() < 0.5,
             keeps_order=random.random() < 0.5,
@@ -120,20 +122,20 @@ class Fate:
         return self.random.choice([(0.0,), (0.0,), slow])
 
 
-class Slow:
+class Slow(MemoryJournal):
     """A storage that takes its time, and fails now and then."""
 
     def __init__(self, random: Random) -> None:
+        super().__init__()
         self._random = random
-        self._memory = MemoryIntents()
 
     def record(self, orders: Sequence[NewOrder], /) -> Awaitable[None] | None:
-        self._memory.record(orders)
+        super().record(orders)
         if self._random.random() < 0.05:
             raise OSError("disk full")
-        return self._write() if self._random.random() < 0.8 else None
+        return self._take_time() if self._random.random() < 0.8 else None
 
-    async def _write(self) -> None:
+    async def _take_time(self) -> None:
         await asyncio.sleep(self._random.choice([0.0, 0.01, 0.3, 3.0]))
         if self._random.random() < 0.05:
             raise OSError("disk full")
@@ -151,7 +153,7 @@ async def live(
     """One life, with 60 batches of actions: troubled, then healed; raises AssertionError where a promise was broken."""
     fate = Fate(seed)
     guards = [guard(SYMBOL, LIMIT)]
-    async with Bot(fate.gateway, names=("trader", "other"), guards=guards, intents=fate.intents, make=make) as bot:
+    async with Bot(fate.gateway, names=("trader", "other"), guards=guards, journal=fate.journal, make=make) as bot:
         await trouble(fate, bot, batches=60)
         fate.gateway.heal()
         await asyncio.sleep(60)  # for what is on its way
@@ -173,7 +175,7 @@ async def trouble(fate: Fate, bot: Bot, *, batches: int) -> None:
 async def die(seed: int) -> None:
     """One life that ends in the middle of its troubles."""
     fate = Fate(seed)
-    async with Bot(fate.gateway, names=("trader", "other"), intents=fate.intents) as bot:
+    async with Bot(fate.gateway, names=("trader", "other"), journal=fate.journal) as bot:
         await trouble(fate, bot, batches=fate.random.randint(0, 30))
         began_ns = simulated_clock().monotonic_ns()
         await bot.stop()

@@ -1,13 +1,12 @@
-"""Intents in memory: each client order id once."""
+"""What names a new order, and what makes it none."""
 
 from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
 
-from bowstring.core.errors import NotSent
 from bowstring.trading.messages import PlaceOrder, ReplaceOrder
-from bowstring.trading.new_orders import MemoryIntents, flaw, new_id
+from bowstring.trading.new_orders import flaw, new_id
 
 
 def placed(client_order_id: str, *, quantity: str = "1", price: str = "1") -> PlaceOrder:
@@ -24,32 +23,6 @@ def replaced(new_client_order_id: str) -> ReplaceOrder:
     return ReplaceOrder(
         client_order_id="old", new_client_order_id=new_client_order_id, quantity=Decimal(1), price=Decimal(1)
     )
-
-
-def test_an_id_is_recorded_once() -> None:
-    intents = MemoryIntents()
-    intents.record([placed("1"), replaced("2")])
-
-    for again in ([placed("1")], [placed("2")], [replaced("1")]):
-        with pytest.raises(NotSent, match="was used before"):
-            intents.record(again)
-
-
-def test_all_of_a_batch_are_recorded_or_none() -> None:
-    intents = MemoryIntents()
-
-    with pytest.raises(NotSent, match="client order id 2 was used before"):
-        intents.record([placed("1"), placed("2"), replaced("2")])
-    intents.record([placed("1"), placed("2")])
-
-
-def test_no_more_ids_are_kept_than_the_capacity() -> None:
-    intents = MemoryIntents(capacity=2)
-    intents.record([placed("1"), placed("2"), placed("3")])
-
-    intents.record([placed("1")])
-    with pytest.raises(NotSent):
-        intents.record([placed("3")])
 
 
 def test_the_new_id_is_that_of_the_order_to_be_placed() -> None:

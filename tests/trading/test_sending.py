@@ -8,6 +8,7 @@ from bowstring.core.messages import ActionClosed, ActionDone, ActionExpired, Act
 from bowstring.testing.simulation import simulated_clock
 from bowstring.trading import sending
 from bowstring.trading.gateway import OrderReport
+from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.messages import CancelOrder, OrderUpdate
 from tests.trading.bot import Bot, buy, simulated, until
 from tests.trading.scripted import Reply, ScriptedGateway, answered, not_sent, rejected, reset, silence
@@ -103,7 +104,7 @@ async def test_an_unknown_order_is_in_the_strategys_orders() -> None:
 
 @simulated
 async def test_a_late_answer_is_taken() -> None:
-    async with Bot(ScriptedGateway(validity_s=30)) as bot:
+    async with Bot(ScriptedGateway(validity_s=30), reconcile_every_s=1000) as bot:
         bot.gateway.delays_s = tuple
         bot.gateway.script = lambda method: reset() if method == "query" else None
         bot.gateway.then("place", Reply(arrives_s=0.1, answers_s=40))
@@ -279,8 +280,8 @@ async def test_an_id_that_was_used_is_not_sent_again() -> None:
         assert bot.traders["two"].orders == {}
 
 
-class Forgetful:
-    """Intents that know nothing of yesterday."""
+class Forgetful(MemoryJournal):
+    """Knows nothing of yesterday."""
 
     def record(self, orders: object, /) -> None:
         """Take anything."""
@@ -288,7 +289,7 @@ class Forgetful:
 
 @simulated
 async def test_an_id_that_the_intents_forgot_is_not_sent_again_while_the_order_is_known() -> None:
-    async with Bot(names=("one", "two"), intents=Forgetful()) as bot:
+    async with Bot(names=("one", "two"), journal=Forgetful()) as bot:
         order = await bot.open(client_order_id="mine")
         bot.cancel(order)
         await until(lambda: bot.status(order) == "cancelled")

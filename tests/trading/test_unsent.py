@@ -10,16 +10,18 @@ from bowstring.core.errors import NotSent
 from bowstring.core.messages import ActionExpired, ActionFailed
 from bowstring.trading import unsent
 from bowstring.trading.executor import OrderExecutor
+from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.messages import CancelOrder, OrderUpdate, ReplaceOrder
 from bowstring.trading.new_orders import NewOrder, new_id
 from tests.trading.bot import Bot, buy, simulated, until
 from tests.trading.scripted import ScriptedGateway, rejected
 
 
-class Storage:
+class Storage(MemoryJournal):
     """Intents that are written when the test says so. ``order`` has what happened: records and sends."""
 
     def __init__(self, gateway: ScriptedGateway, *, is_late: bool = False) -> None:
+        super().__init__()
         self.batches: list[list[str]] = []
         self.sent_before: list[int] = []
         self.error: BaseException | None = None
@@ -28,6 +30,7 @@ class Storage:
         self._pending: list[asyncio.Future[None]] = []
 
     def record(self, orders: Sequence[NewOrder], /) -> Awaitable[None] | None:
+        super().record(orders)
         self.batches.append([new_id(order) for order in orders])
         self.sent_before.append(self._gateway.count("place") + self._gateway.count("replace"))
         if not self.is_late:
@@ -38,7 +41,7 @@ class Storage:
         self._pending.append(pending)
         return pending
 
-    def write(self) -> None:
+    def finish(self) -> None:
         """End the oldest pending record."""
         pending = self._pending.pop(0)
         if self.error is not None:
@@ -50,7 +53,7 @@ class Storage:
 def stored(*, is_late: bool = False) -> tuple[Bot, Storage]:
     gateway = ScriptedGateway()
     storage = Storage(gateway, is_late=is_late)
-    return Bot(gateway, intents=storage, make=Transparent), storage
+    return Bot(gateway, journal=storage, make=Transparent), storage
 
 
 class Transparent(OrderExecutor):
@@ -96,7 +99,7 @@ async def test_without_a_record_no_order_is_sent_but_the_cancels_of_the_batch_ar
         order, cancel = buy(), CancelOrder(client_order_id=old)
         bot.do(order, cancel)
         if is_late:
-            storage.write()
+            storage.finish()
         await until(lambda: bot.closing(order) and bot.closing(cancel))
 
         assert isinstance(bot.closing(order), ActionFailed)
@@ -117,7 +120,7 @@ async def test_an_order_waits_for_its_record() -> None:
         assert bot.gateway.count("place") == 0
         assert bot.trader.orders[order].status == "pending"
 
-        storage.write()
+        storage.finish()
         await until(lambda: bot.status(order) == "open")
 
 
@@ -139,9 +142,9 @@ async def test_the_deadline_is_checked_again_after_the_record() -> None:
     async with bot:
         in_time, late = bot.place(valid_for_s=2.0), bot.place(valid_for_s=1.0)
         await asyncio.sleep(0.999999)
-        storage.write()
+        storage.finish()
         await asyncio.sleep(0.000002)
-        storage.write()
+        storage.finish()
         await until(lambda: bot.closing(late) and bot.closing(in_time))
 
         assert isinstance(bot.closing(late), ActionExpired)
@@ -174,7 +177,7 @@ async def test_a_cancel_closes_an_order_that_waits_for_its_record_at_once_and_un
 
         assert bot.outcome(order) == ("ActionFailed", "it was cancelled before it was sent")
         assert bot.outcome(cancel)[0] == "ActionDone"
-        storage.write()
+        storage.finish()
         await asyncio.sleep(1)
         assert bot.gateway.calls.count(("place", order)) == 0
         assert bot.gateway.count("cancel") == 0
@@ -186,7 +189,7 @@ async def test_a_cancel_in_the_same_batch_closes_the_order_that_waits() -> None:
     async with bot:
         order, other = buy(client_order_id="mine"), buy()
         bot.do(order, CancelOrder(client_order_id="mine"), other)
-        storage.write()
+        storage.finish()
         await until(lambda: bot.closing(other))
 
         assert bot.statuses("mine") == ["failed"]
@@ -226,14 +229,13 @@ async def test_nothing_that_was_dealt_with_is_kept() -> None:
         order = bot.place()
         bot.cancel(order)
         old = bot.place()
-        storage.write()
-        storage.write()
+        storage.finish()
+        storage.finish()
         await until(lambda: bot.status(old) == "open")
         new = bot.replace(old)
-        storage.write()
+        storage.finish()
         await until(lambda: bot.status(new) == "open")
         bot.replace("never")
-        storage.write()
         await until(lambda: bot.closing(bot.trader.published[-1]))
 
         assert isinstance(bot.executor, Transparent)
@@ -266,4 +268,4 @@ async def test_several_cancels_of_what_was_not_sent_are_done() -> None:
 
         assert {bot.outcome(cancel)[0] for cancel in cancels} == {"ActionDone"}
         assert bot.statuses(order) == ["failed"]
-        storage.write()
+        storage.finish()

@@ -53,6 +53,7 @@ class Desk:
         self.balances: dict[str, BalanceReport] = {}
         self.balances_told = 0
         self._is_over = False
+        self._journal_failed = False
         self._emit = emit
         self._outbox: deque[Event] = deque()
         self._changed = asyncio.Event()
@@ -90,7 +91,9 @@ class Desk:
         try:
             self.journal.write(news)
         except Exception as error:  # noqa: BLE001  # whatever the storage raises: what happened is told
-            log.critical("%s: not on record, %r; no new order is sent", self.gateway.venue, error)
+            if not self._journal_failed:
+                log.critical("%s: the journal failed, %r; no new order is sent", self.gateway.venue, error)
+            self._journal_failed = True
 
     def notice(self) -> None:
         """Have every `until` look again."""

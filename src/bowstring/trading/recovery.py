@@ -36,7 +36,7 @@ class Recovery:
         journal = self._desk.journal
         self._desk.tell(GuardState(guard=guard, state=state) for guard, state in journal.guard_states().items())
         if journal.risk.state != "active":
-            self._desk.tell([replace(journal.risk, seq=0)])
+            self._desk.tell([replace(journal.risk, seq=0, cause=0, received_ns=0, depth=0)])
 
     async def run(self, strategies: Iterable[str], *, within_s: float) -> None:
         """Recover. Returns when that is done, or after so many seconds: then it goes on, and the desk stays closed."""
