@@ -172,6 +172,7 @@ class ScriptedGateway:
         is_async: bool = False,
         validity_s: float = 3.0,
         query_lag_s: float = 1.0,
+        ledger: "Ledger | None" = None,
     ) -> None:
         self.venue = venue
         self.account = ""
@@ -194,7 +195,8 @@ class ScriptedGateway:
         self.holdings = {"USDT": Decimal(1000), "BTC": Decimal(1_000_000), "ETH": Decimal(1_000_000)}
         self.script: Callable[[str], Reply | None] = lambda _method: None
         self.delays_s: Callable[[], Sequence[float]] = lambda: (0.0,)
-        self.ledger = Ledger(publish=self._publish, now_ns=self._now_ns)
+        self.ledger = ledger or Ledger(publish=self._publish, now_ns=self._now_ns)
+        self.ledger.publish = self._publish
         self._queued: dict[str, deque[Reply]] = defaultdict(deque)
         self._report: Callable[[Report], None] | None = None
         self._broken = asyncio.Event()
@@ -219,6 +221,17 @@ class ScriptedGateway:
     def count(self, method: str, client_order_id: str | None = None) -> int:
         """How often something was asked for."""
         return sum(call[0] == method and client_order_id in {None, call[1]} for call in self.calls)
+
+    def publish(self, report: Report) -> None:
+        """Stream a report."""
+        self._publish(report)
+
+    def die(self) -> None:
+        """Nothing is sent by it any more, or answered; what was sent arrives."""
+        self.script = lambda _method: silence()
+        self._queued.clear()
+        self.refuses_streams = True
+        self.disconnect()
 
     def disconnect(self) -> None:
         """Break the stream; what is on its way is lost."""

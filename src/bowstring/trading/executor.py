@@ -31,6 +31,7 @@ from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.journal.port import Journal
 from bowstring.trading.messages import (
     CancelOrder,
+    GuardState,
     PlaceOrder,
     ReplaceOrder,
     RiskAlarm,
@@ -174,6 +175,12 @@ class OrderExecutor(Executor):
     def heed(self, alarm: RiskAlarm) -> None:
         """Take less risk, until a human changes that."""
         self._bring_to(alarm.state, reason=alarm.reason, by=alarm.by)
+
+    @on(GuardState)
+    def keep(self, kept: GuardState) -> None:
+        """Put on record what a guard asks to be kept."""
+        if self._journal.guard_states().get(kept.guard) != kept.state:
+            self._desk.keep([kept])
 
     @on(RiskStateChanged)
     def wind_down(self, changed: RiskStateChanged) -> None:

@@ -47,7 +47,7 @@ class Recovery:
         desk.own(self._recover(strategies))
         await desk.until(lambda: not desk.closed, timeout_s=within_s)
         if desk.closed:
-            log.error("%s: no orders yet, %s; it is tried on", desk.gateway.venue, desk.closed)
+            log.error("%s: no orders yet, %s; it is tried on", desk.gateway.venue, desk.down or desk.closed)
 
     def tell(self, strategy: str) -> None:
         """Tell a strategy where it stands."""

@@ -1,7 +1,7 @@
 """A journal in memory: for paper trading, for tests, and for whatever need not outlive the process."""
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
 
@@ -56,7 +56,7 @@ class MemoryJournal:
         """There is nothing to close."""
         self._users -= 1
 
-    def record(self, orders: Sequence[NewOrder], /) -> None:
+    def record(self, orders: Sequence[NewOrder], /) -> Awaitable[None] | None:
         """Remember orders. Raises `NotSent` for one that was recorded before."""
         new: dict[Key, Order] = {}
         for action in orders:
@@ -68,6 +68,7 @@ class MemoryJournal:
         self._live.update(new)
         while len(self._ids) > self._ids_kept:
             del self._ids[next(iter(self._ids))]
+        return None
 
     def write(self, news: Sequence[News], /) -> None:
         """Remember what became of orders."""

@@ -1,0 +1,315 @@
+"""What the venue says when it is asked every so often: what was never told is found, and nothing is invented."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from bowstring.core.errors import ConfigError
+from bowstring.core.messages import LoopBlocked
+from bowstring.testing.simulation import simulated_clock
+from bowstring.trading.executor import OrderExecutor
+from bowstring.trading.gateway import BalanceReport
+from bowstring.trading.messages import Balance, Fill, OrderUpdate, Position, ReconcileMismatch
+from tests.trading.bot import Bot, buy, simulated, until
+from tests.trading.scripted import Reply, ScriptedGateway, reset
+
+
+def silent(bot: Bot) -> None:
+    """From now on the private stream tells nothing, and stays up."""
+    bot.gateway.delays_s = tuple
+
+
+def reasons(bot: Bot) -> list[str]:
+    return [mismatch.reason for mismatch in bot.events(ReconcileMismatch)]
+
+
+@simulated
+async def test_a_fill_that_the_stream_never_told_is_found() -> None:
+    async with Bot() as bot:
+        order = await bot.open(quantity="5")
+        silent(bot)
+        bot.ledger.fill(order, "5")
+        await asyncio.sleep(31)
+
+        assert [(fill.trade_id, fill.recovered) for fill in bot.events(Fill)] == [("1", True)]
+        assert bot.statuses(order) == ["open", "filled"]
+        assert bot.events(Position)[-1].quantity == 5
+        assert bot.events(ReconcileMismatch) == []
+
+
+@simulated
+async def test_the_end_of_an_order_that_the_stream_never_told_is_found() -> None:
+    async with Bot(reconcile_every_s=5) as bot:
+        order = await bot.open()
+        silent(bot)
+        bot.ledger.end(order, "expired")
+        await asyncio.sleep(6)
+
+        assert bot.statuses(order) == ["open", "expired"]
+        assert bot.trader.orders == {}
+
+
+@simulated
+async def test_where_all_is_as_it_was_nothing_is_told() -> None:
+    async with Bot() as bot:
+        await bot.open()
+        told = len(bot.events(Balance)), len(bot.events(OrderUpdate))
+        await asyncio.sleep(100)
+
+        assert bot.gateway.count("open_orders") == 4
+        assert (len(bot.events(Balance)), len(bot.events(OrderUpdate))) == told
+
+
+@simulated
+async def test_a_balance_that_has_changed_is_told() -> None:
+    async with Bot() as bot:
+        bot.gateway.holdings["USDT"] = Decimal(7)
+        await asyncio.sleep(31)
+
+        assert [balance.free for balance in bot.events(Balance) if balance.currency == "USDT"] == [1000, 7]
+
+
+@simulated
+async def test_a_balance_that_was_streamed_while_it_asked_is_newer_than_the_answer() -> None:
+    async with Bot() as bot:
+        bot.gateway.then("balances", Reply(arrives_s=0.0, answers_s=1.0))
+        await until(lambda: bot.gateway.count("balances") == 2)
+        bot.gateway.publish(BalanceReport(currency="USDT", free=Decimal(7), locked=Decimal(0)))
+        await asyncio.sleep(2)
+
+        assert [balance.free for balance in bot.events(Balance) if balance.currency == "USDT"] == [1000, 7]
+
+
+@simulated
+async def test_orders_of_others_are_known_and_left_alone() -> None:
+    gateway = ScriptedGateway()
+    foreign = gateway.ledger.accept(buy(client_order_id="by hand", quantity="3", price="90"))
+    async with Bot(gateway) as bot:
+        own = await bot.open()
+        (external,) = bot.blotter.external.values()
+        assert (external.report.client_order_id, external.quantity, external.price) == ("by hand", 3, 90)
+        assert bot.updates("by hand") == []
+        assert bot.trader.orders.keys() == {own}
+
+    assert bot.ledger.orders["by hand"].status == foreign.status == "open"
+    assert bot.ledger.orders[own].status == "cancelled"
+
+
+@simulated
+async def test_an_order_of_others_that_has_ended_is_known_no_more() -> None:
+    gateway = ScriptedGateway()
+    gateway.ledger.accept(buy(client_order_id="by hand"))
+    async with Bot(gateway) as bot:
+        gateway.ledger.end("by hand")
+        await asyncio.sleep(31)
+
+        assert bot.blotter.external == {}
+
+
+@simulated
+async def test_a_fill_of_others_is_nobodys() -> None:
+    gateway = ScriptedGateway()
+    gateway.ledger.accept(buy(client_order_id="by hand"))
+    async with Bot(gateway) as bot:
+        await bot.open()
+        gateway.ledger.fill("by hand", "1")
+        await asyncio.sleep(31)
+
+        assert bot.events(Fill) == []
+        assert bot.events(Position) == []
+
+
+@simulated
+async def test_an_order_that_the_venue_has_lost_is_a_mismatch_once_that_lasts() -> None:
+    async with Bot() as bot:
+        order = await bot.open()
+        silent(bot)
+        lost = bot.ledger.orders.pop(order)
+        await asyncio.sleep(31)
+        assert reasons(bot) == []
+        await asyncio.sleep(100)
+
+        assert reasons(bot) == [f"{order} was open, and the venue does not know it"]
+        assert bot.status(order) == "open"
+        assert bot.outcome(bot.place()) == (
+            "ActionRefused",
+            f"no new risk in BTC/USDT at venue: {order} was open, and the venue does not know it",
+        )
+        bot.ledger.orders[order] = lost
+
+
+@simulated
+async def test_an_order_that_comes_back_to_life_is_a_mismatch_once_that_lasts() -> None:
+    async with Bot() as bot:
+        order = await bot.open()
+        bot.cancel(order)
+        await until(lambda: bot.status(order) == "cancelled")
+        bot.ledger.orders[order].status = "open"
+        await asyncio.sleep(31)
+        assert reasons(bot) == []
+        await asyncio.sleep(31)
+
+        assert reasons(bot) == [f"{order} is cancelled, and the venue shows it as open"]
+        assert bot.status(order) == "cancelled"
+
+
+@simulated
+async def test_what_filled_without_a_fill_is_a_mismatch_and_no_fill_is_made_up() -> None:
+    async with Bot() as bot:
+        order = await bot.open(quantity="5")
+        silent(bot)
+        bot.ledger.fill(order, "5")
+        fill = bot.ledger.fills.pop()
+        await asyncio.sleep(31)
+        assert reasons(bot) == []
+        await asyncio.sleep(31)
+
+        assert reasons(bot) == [f"{order} filled 5, its fills are 0 together"]
+        assert bot.status(order) == "filled"
+        assert bot.events(Fill) == []
+        assert bot.events(Position) == []
+
+        bot.ledger.fills.append(fill)
+        await asyncio.sleep(31)
+        assert bot.events(Position)[-1].quantity == 5
+
+
+@simulated
+async def test_fills_that_are_shown_later_than_their_order_are_no_mismatch() -> None:
+    async with Bot() as bot:
+        order = await bot.open(quantity="5")
+        silent(bot)
+        bot.ledger.fill(order, "5")
+        fill = bot.ledger.fills.pop()
+        await asyncio.sleep(31)
+        bot.ledger.fills.append(fill)
+        await asyncio.sleep(100)
+
+        assert reasons(bot) == []
+        assert len(bot.events(Fill)) == 1
+
+
+@simulated
+async def test_a_position_that_the_account_does_not_have_is_a_mismatch_and_stays_as_it_is() -> None:
+    async with Bot() as bot:
+        order = await bot.open(quantity="5")
+        bot.ledger.fill(order, "5")
+        await until(lambda: bot.events(Position))
+        bot.gateway.holdings["BTC"] = Decimal("4.9")
+        await asyncio.sleep(62)
+
+        assert reasons(bot) == ["positions are 5 BTC together, and the account has 4.9"]
+        assert [position.quantity for position in bot.events(Position)] == [5]
+        assert bot.outcome(bot.place(symbol="ETH/USDT"))[0] != "ActionRefused"
+
+
+@simulated
+async def test_a_position_that_the_account_has_to_the_last_digit_is_none() -> None:
+    async with Bot() as bot:
+        order = await bot.open(quantity="5")
+        bot.ledger.fill(order, "5")
+        await until(lambda: bot.events(Position))
+        bot.gateway.holdings["BTC"] = Decimal(5)
+        await asyncio.sleep(100)
+
+        assert reasons(bot) == []
+
+
+@simulated
+async def test_positions_of_all_strategies_count_together() -> None:
+    async with Bot(names=("one", "two")) as bot:
+        for name in ("one", "two"):
+            order = await bot.open(by=name, quantity="5")
+            bot.ledger.fill(order, "5")
+        await until(lambda: len(bot.events(Position)) == 2)
+        bot.gateway.holdings["BTC"] = Decimal(9)
+        await asyncio.sleep(62)
+
+        assert reasons(bot) == ["positions are 10 BTC together, and the account has 9"]
+
+
+@simulated
+async def test_in_a_disputed_symbol_what_reduces_is_sent() -> None:
+    async with Bot() as bot:
+        order = await bot.open(quantity="5")
+        bot.ledger.fill(order, "5")
+        await until(lambda: bot.events(Position))
+        bot.gateway.holdings["BTC"] = Decimal(4)
+        await until(lambda: reasons(bot), within_s=100)
+        sent = await bot.open(side="sell", quantity="5", reduces=True)
+
+        assert sent in bot.ledger.orders
+
+
+@simulated
+async def test_what_cannot_be_had_is_asked_for_again_and_taken_in_whole_or_not_at_all() -> None:
+    async with Bot() as bot:
+        order = await bot.open(quantity="5")
+        silent(bot)
+        bot.ledger.fill(order, "5")
+        bot.gateway.then("balances", Reply(), reset(), reset())
+        began = bot.gateway.count("balances")
+        bot.gateway.then("fills_since", reset())
+        await until(lambda: bot.gateway.count("fills_since") == 1, within_s=100)
+        await asyncio.sleep(0.001)
+        assert bot.events(Fill) == []
+        await until(lambda: bot.events(Fill), within_s=100)
+
+        assert bot.gateway.count("balances") > began
+        assert simulated_clock().monotonic_ns() < 60_000_000_000
+
+
+@simulated
+async def test_while_the_stream_is_down_it_is_not_asked() -> None:
+    async with Bot() as bot:
+        bot.gateway.refuses_streams = True
+        bot.gateway.disconnect()
+        asked = bot.gateway.count("open_orders")
+        await asyncio.sleep(100)
+
+        assert bot.gateway.count("open_orders") == asked
+
+
+@simulated
+async def test_after_a_block_no_new_risk_is_taken_before_the_venue_was_asked() -> None:
+    async with Bot() as bot:
+        bot.gateway.then("open_orders", reset(), Reply(answers_s=1.0))
+        bot.publish(LoopBlocked(handler="Trader.think", blocked_s=1.5))
+        refused = bot.place()
+        assert bot.outcome(refused) == (
+            "ActionRefused",
+            "no new risk at venue: Trader.think blocked the event loop for 1.5 s",
+        )
+        await asyncio.sleep(0.01)
+        assert bot.outcome(bot.place())[0] == "ActionRefused"
+        await asyncio.sleep(2)
+
+        await bot.open()
+
+
+@simulated
+async def test_a_short_block_keeps_nobody() -> None:
+    async with Bot() as bot:
+        bot.publish(LoopBlocked(handler="Trader.think", blocked_s=0.9))
+
+        await bot.open()
+
+
+@simulated
+async def test_a_block_before_the_stream_is_up_again_is_dealt_with_then() -> None:
+    async with Bot() as bot:
+        bot.gateway.refuses_streams = True
+        bot.gateway.disconnect()
+        await asyncio.sleep(0.01)
+        bot.publish(LoopBlocked(handler="Trader.think", blocked_s=1.5))
+        bot.gateway.refuses_streams = False
+        await bot.until_up()
+
+        await bot.open()
+
+
+@pytest.mark.parametrize("every_s", [0, -1, float("nan"), float("inf")])
+def test_it_is_asked_in_some_time(every_s: float) -> None:
+    with pytest.raises(ConfigError, match="reconcile_every_s"):
+        OrderExecutor(ScriptedGateway(), reconcile_every_s=every_s)

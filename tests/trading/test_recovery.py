@@ -1,0 +1,224 @@
+"""How every start begins: with what is on record, and what the venue says to it."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from bowstring.core.messages import Event, KillSwitch
+from bowstring.testing.simulation import simulated_clock
+from bowstring.trading.journal.memory import MemoryJournal
+from bowstring.trading.messages import (
+    Fill,
+    GuardState,
+    OrderUpdate,
+    Position,
+    ReconcileMismatch,
+    Recovered,
+    RiskStateChanged,
+)
+from tests.trading.bot import Bot, simulated, until
+from tests.trading.crash import Lives
+from tests.trading.scripted import ScriptedGateway, silence
+
+
+def told(bot: Bot, kind: type[Event]) -> list[str]:
+    """The names of events of a kind, in order."""
+    return [type(event).__name__ for event in bot.events(kind)]
+
+
+@simulated
+async def test_who_has_nothing_is_told_so_before_it_trades() -> None:
+    async with Bot(names=("one", "two")) as bot:
+        recovered = bot.events(Recovered)
+
+    assert [(one.strategy, one.venue, one.orders, one.positions) for one in recovered] == [
+        ("one", "venue", (), {}),
+        ("two", "venue", (), {}),
+    ]
+
+
+@simulated
+async def test_an_open_order_is_the_strategys_again_before_its_first_handler() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        order = await bot.open(quantity="5")
+        lives.ledger.fill(order, "2")
+        await until(lambda: bot.events(Fill))
+        lives.kill(bot)
+    async with lives.life() as again:
+        (recovered,) = again.events(Recovered)
+        assert [(one.client_order_id, one.status, one.filled) for one in recovered.orders] == [(order, "open", 2)]
+        assert recovered.positions == {"BTC/USDT": 2}
+        assert again.trader.orders[order].filled == 2
+        assert again.events(Fill) == []
+
+
+@simulated
+async def test_what_filled_meanwhile_is_told_once_as_recovered() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        order = await bot.open(quantity="5")
+        lives.ledger.fill(order, "1")
+        await until(lambda: bot.events(Fill))
+        lives.kill(bot)
+        lives.ledger.fill(order, "1")
+        lives.ledger.fill(order, "3")
+    async with lives.life() as again:
+        assert [(fill.trade_id, fill.recovered) for fill in again.events(Fill)] == [("2", True), ("3", True)]
+        assert again.status(order) == "filled"
+        assert again.events(Position)[-1].quantity == 5
+        assert again.events(Recovered)[0].positions == {"BTC/USDT": 5}
+        assert again.trader.orders == {}
+
+
+@pytest.mark.parametrize("arrives_s", [0.0, 1.0])
+@simulated
+async def test_an_order_that_was_sent_and_not_answered_is_unknown_until_the_venue_shows_it(arrives_s: float) -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        lives.gateway.then("place", silence(arrives_s=arrives_s))
+        order = bot.place()
+        lives.kill(bot)
+    async with lives.life() as again:
+        assert again.statuses(order)[:2] == ["unknown", "open"]
+        assert list(again.trader.orders) == [order]
+        assert lives.ledger.accepted == [order]
+
+
+@simulated
+async def test_an_order_that_never_arrived_is_proved_absent_before_anything_is_sent() -> None:
+    lives = Lives(ScriptedGateway(validity_s=3, query_lag_s=1))
+    async with lives.life() as bot:
+        lives.gateway.then("place", silence())
+        order = bot.place()
+        lives.kill(bot)
+    began_ns = simulated_clock().monotonic_ns()
+    async with lives.life() as again:
+        assert simulated_clock().monotonic_ns() - began_ns > 4_000_000_000
+        assert again.statuses(order) == ["unknown", "failed"]
+        assert again.events(Recovered)[0].orders == ()
+        new = await again.open()
+        assert lives.ledger.accepted == [new]
+
+
+@simulated
+async def test_an_order_that_was_recorded_and_not_sent_is_on_record_as_such() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        late = bot.place(valid_for_s=-1)
+        lives.kill(bot)
+    async with lives.life() as again:
+        assert again.statuses(late) == []
+        assert again.events(Recovered)[0].orders == ()
+
+
+@simulated
+async def test_nothing_is_sent_while_it_recovers() -> None:
+    lives = Lives(ScriptedGateway(validity_s=3))
+    async with lives.life() as bot:
+        lives.gateway.then("place", silence())
+        unanswered = bot.place()
+        lives.kill(bot)
+    lives.gateway.stop_clock()
+    async with lives.life() as again:  # its start was not waited for any longer, and is tried on
+        refused = again.place()
+        assert again.outcome(refused) == (
+            "ActionRefused",
+            f"no orders for venue: it has not found out yet what became of {unanswered}",
+        )
+        assert again.events(Recovered) == []
+
+        lives.gateway.stopped_ns = None
+        await until(lambda: again.events(Recovered), within_s=100)
+        assert again.statuses(unanswered) == ["unknown", "failed"]
+        await again.open()
+
+
+@simulated
+async def test_orders_of_a_strategy_that_is_no_more_are_cancelled_when_it_stops() -> None:
+    lives = Lives()
+    async with lives.life(names=("gone", "trader")) as bot:
+        order = await bot.open(by="gone")
+        lives.kill(bot)
+    async with lives.life() as again:
+        assert again.status(order) == "open"
+    assert lives.ledger.orders[order].status == "cancelled"
+
+
+@simulated
+async def test_halted_trading_is_halted_after_a_restart_and_open_orders_are_cancelled() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        order = await bot.open()
+        lives.gateway.script = lambda method: silence() if method == "cancel" else None
+        bot.publish(KillSwitch(reason="enough", by="me"))
+        await asyncio.sleep(0.001)
+        lives.kill(bot)
+    async with lives.life() as again:
+        (changed,) = again.events(RiskStateChanged)
+        assert (changed.state, changed.reason, changed.by) == ("halted", "enough", "me")
+        await until(lambda: again.status(order) == "cancelled")
+        assert again.outcome(again.place()) == ("ActionRefused", "trading is halted by me: enough")
+
+
+@simulated
+async def test_a_mismatch_keeps_new_risk_out_of_its_symbol_after_a_restart() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        order = await bot.open()
+        bot.executor._desk.tell([ReconcileMismatch(venue="venue", symbol="BTC/USDT", reason="it is odd")])
+        lives.kill(bot)
+    async with lives.life() as again:
+        refused = again.place()
+        assert again.outcome(refused) == ("ActionRefused", "no new risk in BTC/USDT at venue: it is odd")
+        assert again.outcome(again.place(symbol="ETH/USDT"))[0] != "ActionRefused"
+        again.cancel(order)
+        await until(lambda: again.status(order) == "cancelled")
+
+
+@simulated
+async def test_guards_are_told_what_they_asked_to_be_kept() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        bot.publish(GuardState(guard="DailyLoss", state="1"))
+        bot.publish(GuardState(guard="DailyLoss", state="2"))
+        await asyncio.sleep(0.001)
+        lives.kill(bot)
+    async with lives.life() as again:
+        assert [(kept.guard, kept.state) for kept in again.events(GuardState)] == [("DailyLoss", "2")]
+
+
+@simulated
+async def test_executors_that_share_a_journal_tell_of_it_once() -> None:
+    journal = MemoryJournal()
+    journal.write([GuardState(guard="DailyLoss", state="1")])
+    async with Bot(journal=journal) as bot, Bot(ScriptedGateway(venue="other"), journal=journal) as other:
+        assert len(bot.events(GuardState)) + len(other.events(GuardState)) == 1
+
+
+@simulated
+async def test_the_latest_orders_that_have_ended_are_known_after_a_restart() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        order = await bot.open()
+        bot.cancel(order)
+        await until(lambda: bot.status(order) == "cancelled")
+        lives.kill(bot)
+    async with lives.life() as again:
+        assert again.status(order) == "cancelled"
+        assert again.events(OrderUpdate) == []
+        again.place(client_order_id=order)
+        assert lives.ledger.accepted == [order]
+
+
+@simulated
+async def test_a_position_is_what_all_lives_made_it() -> None:
+    lives = Lives()
+    for expected in (5, 10, 15):
+        async with lives.life() as bot:
+            order = await bot.open(quantity="5")
+            lives.ledger.fill(order, "5")
+            await until(lambda bot=bot: bot.events(Fill))
+            assert bot.events(Position)[-1].quantity == Decimal(expected)
+            lives.kill(bot)
