@@ -34,6 +34,7 @@ class Order:
 
     def shown(self) -> Fields:
         shown = {"number": self.number, "client_id": self.client_id, "symbol": SYMBOL, "status": self.status}
+        shown |= {"side": self.side, "price": str(self.price), "quantity": str(self.left + self.filled)}
         return {**shown, "filled": str(self.filled), "time": now_ms()}
 
 

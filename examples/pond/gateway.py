@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from bowstring.core.errors import Disconnected, NotSent
 from bowstring.market.instrument import Instrument
-from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
 from examples.pond import wire
 from examples.pond.connection import Connection, Event
@@ -17,6 +17,7 @@ from examples.pond.connection import Connection, Event
 class PondGateway:
     """One account. Pond cannot replace, and answers every question from its books, at once."""
 
+    offers_cancel_after = False
     replaces_natively = False
     keeps_order = True  # everything goes over one connection
     query_lag_s = 0.0
@@ -24,7 +25,8 @@ class PondGateway:
 
     def __init__(self, venue: str, *, host: str, port: int, account: str) -> None:
         self.venue = venue
-        self._host, self._port, self._account = host, port, account
+        self.account = f"{account} at {host}:{port}"
+        self._host, self._port, self._name = host, port, account
         self._connection: Connection | None = None
         self._report: Callable[[Report], None] | None = None
         self._instruments: dict[str, Instrument] = {}
@@ -46,7 +48,7 @@ class PondGateway:
             connection = await self._connect()
         self._report = report
         try:
-            await connection.ask("listen", account=self._account)
+            await connection.ask("listen", account=self._name)
             ready()
             await asyncio.shield(connection.lost)
         finally:
@@ -70,13 +72,16 @@ class PondGateway:
     def cancel(self, order: OrderRef) -> Awaitable[OrderReport]:
         return _order(self._ask("cancel", client_id=order.client_order_id))
 
+    async def cancel_after(self, seconds: float) -> None:
+        raise NotSent("Pond does not cancel orders by itself")
+
     async def query(self, order: OrderRef) -> OrderReport | None:
         shown = wire.result(await self._ask("order", client_id=order.client_order_id), list[wire.OrderData])
         return shown[0].report() if shown else None
 
-    async def open_orders(self) -> Sequence[tuple[str, OrderReport]]:
+    async def open_orders(self) -> Sequence[OpenOrder]:
         shown = wire.result(await self._ask("orders"), list[wire.OrderData])
-        return [(wire.unified(order.symbol), order.report()) for order in shown]
+        return [order.open_order() for order in shown]
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
         fills = wire.result(await self._ask("fills", since=time_ns // wire.MS), list[wire.FillData])
@@ -95,7 +100,7 @@ class PondGateway:
     def _ask(self, do: str, **fields: str | int) -> "asyncio.Future[Raw]":
         if self._connection is None:
             raise NotSent("Pond: the gateway is not open")
-        return self._connection.ask(do, account=self._account, **fields)
+        return self._connection.ask(do, account=self._name, **fields)
 
     def _on_event(self, event: Event) -> None:
         if self._report is not None and isinstance(event, wire.OrderData | wire.FillData):

@@ -10,7 +10,7 @@ from msgspec.json import Decoder, decode, encode
 from bowstring.core.errors import BadMessage
 from bowstring.market.events import Quote, Trade
 from bowstring.market.instrument import Instrument
-from bowstring.trading.gateway import BalanceReport, FillReport, OrderReport
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderReport
 from bowstring.trading.messages import OrderStatus, PlaceOrder, Side
 
 T = TypeVar("T")
@@ -37,6 +37,9 @@ class OrderData(Struct, frozen=True, tag="order"):
     number: int
     client_id: str
     symbol: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
     status: Literal["live", "done", "dead"]
     filled: Decimal
     time: int
@@ -48,6 +51,15 @@ class OrderData(Struct, frozen=True, tag="order"):
             status=STATUSES[self.status],
             filled=finite(self.filled),
             time_ns=self.time * MS,
+        )
+
+    def open_order(self) -> OpenOrder:
+        return OpenOrder(
+            symbol=unified(self.symbol),
+            side=self.side,
+            price=finite(self.price),
+            quantity=finite(self.quantity),
+            report=self.report(),
         )
 
 

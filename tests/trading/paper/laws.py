@@ -272,7 +272,15 @@ def check_the_books_say_what_was_reported(record: Record) -> None:
         assert record.queried[client_order_id] == last.get(client_order_id)
         assert isinstance(sent.answer, OrderReport) == (client_order_id in last)
     still_open = {client_order_id: report for client_order_id, report in last.items() if report.status == "open"}
-    assert {report.client_order_id: report for _, report in record.open_orders} == still_open
+    assert {order.report.client_order_id: order.report for order in record.open_orders} == still_open
+    for order in record.open_orders:
+        placed = record.sent[order.report.client_order_id].order
+        assert (order.symbol, order.side, order.quantity, order.price) == (
+            placed.symbol,
+            placed.side,
+            placed.quantity,
+            placed.price,
+        )
     assert sorted(record.fills, key=lambda fill: int(fill.trade_id)) == fills
 
 

@@ -13,7 +13,7 @@ from bowstring.core.clock import Clock
 from bowstring.core.errors import Rejected
 from bowstring.market.events import Quote, Trade
 from bowstring.market.instrument import Instrument
-from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
 from bowstring.trading.paper.gateway import PaperGateway
 
@@ -125,7 +125,7 @@ class Record:
     log: list[Entry] = field(default_factory=list[Entry])
     sent: dict[str, Sent] = field(default_factory=dict[str, Sent])
     queried: dict[str, OrderReport | None] = field(default_factory=dict[str, OrderReport | None])
-    open_orders: list[tuple[str, OrderReport]] = field(default_factory=list[tuple[str, OrderReport]])
+    open_orders: list[OpenOrder] = field(default_factory=list[OpenOrder])
     fills: list[FillReport] = field(default_factory=list[FillReport])
     balances: list[BalanceReport] = field(default_factory=list[BalanceReport])
 

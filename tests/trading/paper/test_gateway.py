@@ -136,7 +136,7 @@ async def test_a_query_shows_what_has_arrived_though_the_timer_is_late(desk: Des
     desk.loop.jump(LATENCY_MS * MS)
 
     assert await desk.gateway.query(FIRST) == await answer
-    assert [symbol for symbol, _ in await desk.gateway.open_orders()] == ["A/Q"]
+    assert [order.symbol for order in await desk.gateway.open_orders()] == ["A/Q"]
 
 
 async def test_a_query_minds_every_part_of_the_reference(desk: Desk) -> None:

@@ -562,7 +562,7 @@ async def test_questions_are_answered_by_rest(account: FakeAccount) -> None:
         assert shown is not None
         assert (shown.client_order_id, shown.status, shown.venue_order_id) == ("a-1", "cancelled", "1")
         assert missing is None
-        assert [(symbol, report.client_order_id) for symbol, report in open_orders] == [("BTC/USDT", "a-2")]
+        assert [(order.symbol, order.report.client_order_id) for order in open_orders] == [("BTC/USDT", "a-2")]
         assert abs(now_ns / 1e6 - account.now_ms()) < 1000
 
 
