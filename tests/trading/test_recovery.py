@@ -7,6 +7,7 @@ import pytest
 
 from bowstring.core.messages import Event, KillSwitch
 from bowstring.testing.simulation import simulated_clock
+from bowstring.trading.gateway import OrderReport
 from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.messages import (
     Fill,
@@ -48,7 +49,9 @@ async def test_an_open_order_is_the_strategys_again_before_its_first_handler() -
         lives.kill(bot)
     async with lives.life() as again:
         (recovered,) = again.events(Recovered)
-        assert [(one.client_order_id, one.status, one.filled) for one in recovered.orders] == [(order, "open", 2)]
+        assert [(one.client_order_id, one.status, one.filled) for one in recovered.orders] == [
+            (order, "open", Decimal(2))
+        ]
         assert recovered.positions == {"BTC/USDT": 2}
         assert again.trader.orders[order].filled == 2
         assert again.events(Fill) == []
@@ -167,11 +170,13 @@ async def test_a_mismatch_keeps_new_risk_out_of_its_symbol_after_a_restart() -> 
     lives = Lives()
     async with lives.life() as bot:
         order = await bot.open()
-        bot.executor._desk.tell([ReconcileMismatch(venue="venue", symbol="BTC/USDT", reason="it is odd")])
+        bot.gateway.publish(OrderReport(client_order_id=order, status="open", venue_order_id="77"))
+        await until(lambda: bot.events(ReconcileMismatch))
         lives.kill(bot)
     async with lives.life() as again:
         refused = again.place()
-        assert again.outcome(refused) == ("ActionRefused", "no new risk in BTC/USDT at venue: it is odd")
+        why = f"no new risk in BTC/USDT at venue: {order} is two orders at the venue: 1 and 77"
+        assert again.outcome(refused) == ("ActionRefused", why)
         assert again.outcome(again.place(symbol="ETH/USDT"))[0] != "ActionRefused"
         again.cancel(order)
         await until(lambda: again.status(order) == "cancelled")
@@ -219,6 +224,6 @@ async def test_a_position_is_what_all_lives_made_it() -> None:
         async with lives.life() as bot:
             order = await bot.open(quantity="5")
             lives.ledger.fill(order, "5")
-            await until(lambda bot=bot: bot.events(Fill))
+            await asyncio.sleep(0.001)
             assert bot.events(Position)[-1].quantity == Decimal(expected)
             lives.kill(bot)
