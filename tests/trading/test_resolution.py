@@ -188,7 +188,7 @@ async def test_the_window_begins_when_the_request_can_no_longer_be_sent(queue_s:
 async def test_what_is_shown_while_the_question_is_asked_is_not_denied_by_the_answer() -> None:
     async with Bot(ScriptedGateway(validity_s=1.0, query_lag_s=1.0)) as bot:
         bot.gateway.lag_s = 1000.0
-        bot.gateway.delays_s = lambda: (5.0,)
+        bot.gateway.delays_s = lambda: (3.5,)
         bot.gateway.script = lambda method: Reply(answers_s=3.0) if method == "fills_since" else None
         order = await in_doubt(bot, reset(arrives_s=0.1))
         await asyncio.sleep(0.2)
@@ -228,3 +228,23 @@ async def test_many_unknown_orders_are_told_apart() -> None:
         await until(lambda: all(bot.status(order) in {"open", "failed"} for order in orders))
 
         assert [bot.status(order) for order in orders] == ["failed", "open"] * 10
+
+
+@simulated
+async def test_absence_is_proved_as_soon_as_it_can_be() -> None:
+    async with Bot(ScriptedGateway(validity_s=14.0, query_lag_s=1.0)) as bot:
+        order = await in_doubt(bot, reset())
+        began_s = now_s()
+        await until(lambda: bot.status(order) == "failed")
+
+        assert 15.0 < now_s() - began_s < 15.2
+
+
+@simulated
+async def test_fills_are_not_asked_for_before_they_can_prove_something() -> None:
+    async with Bot(ScriptedGateway(validity_s=14.0, query_lag_s=1.0), reconcile_every_s=1000) as bot:
+        order = await in_doubt(bot, reset())
+        await until(lambda: bot.status(order) == "failed")
+
+        assert bot.gateway.count("query") > 3
+        assert bot.gateway.count("fills_since") == 1

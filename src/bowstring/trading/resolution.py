@@ -8,6 +8,7 @@ from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import OrderRef, OrderReport, Report
 from bowstring.trading.orders import Order
 
+AFTER_S = 0.01
 MARGIN_NS = 60 * 1_000_000_000  # how much older than thought a fill may be: clocks differ
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ class Doubt:
         self._began_ns = desk.clock.now_ns()
         self._first_ns = 0  # the venue's time at some moment when the request had been made
         self._window_ns = int((desk.gateway.validity_s + desk.gateway.query_lag_s) * 1e9)
+        self._proof_in_ns = -1
 
     async def resolve(self) -> None:
         """Ask the venue until it shows the order, or its absence is proved.
@@ -35,7 +37,7 @@ class Doubt:
                 await self._ask()
             except Exception as error:  # noqa: BLE001  # whatever a gateway raises: not knowing is the state we are in
                 log.info("%s is still unknown, %r", self._order.client_order_id, error)
-            await self._desk.until(self._is_over, timeout_s=pause_s)
+            await self._desk.until(self._is_over, timeout_s=self._until_proof_s(at_most=pause_s))
             if self._is_over():
                 return
 
@@ -44,21 +46,30 @@ class Doubt:
         now_ns = await self._desk.ask(self._desk.gateway.time_ns())
         if is_sent:
             self._first_ns = self._first_ns or now_ns
-        evidence = await self._evidence(now_ns)
+            self._proof_in_ns = self._first_ns + self._window_ns - now_ns
+        can_prove = is_sent and self._proof_in_ns < 0
+        evidence = await self._evidence(now_ns, with_fills=can_prove)
         for report in evidence:
             self._desk.take(report, recovered=True)
         if evidence or self._is_over():
             return
         if not is_sent:
             self._give_up_sending()
-        elif now_ns > self._first_ns + self._window_ns:
+        elif can_prove:
             self._desk.take(_absent(self._order))
 
-    async def _evidence(self, now_ns: int) -> list[Report]:
+    def _until_proof_s(self, *, at_most: float) -> float:
+        """How long to wait before it is asked again: not longer than until absence can be proved."""
+        return min(at_most, self._proof_in_ns / 1e9 + AFTER_S) if self._proof_in_ns >= 0 else at_most
+
+    async def _evidence(self, now_ns: int, *, with_fills: bool) -> list[Report]:
+        """What shows the order. Fills are asked for only where there is nothing else: they cost a venue more."""
         desk, order = self._desk, self._order
         shown = await desk.ask(desk.gateway.query(ref(order)))
         if shown is not None:
             return [shown]
+        if not with_fills:
+            return []
         asked_for_ns = desk.clock.now_ns() - self._began_ns + int(desk.answer_s * 1e9)
         fills = await desk.ask(desk.gateway.fills_since(order.symbol, now_ns - asked_for_ns - MARGIN_NS))
         return [fill for fill in fills if fill.client_order_id == order.client_order_id]
