@@ -227,3 +227,20 @@ async def test_a_position_is_what_all_lives_made_it() -> None:
             await asyncio.sleep(0.001)
             assert bot.events(Position)[-1].quantity == Decimal(expected)
             lives.kill(bot)
+
+
+@simulated
+async def test_a_fill_whose_order_has_ended_is_found_after_a_restart() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        order = await bot.open(quantity="5")
+        bot.gateway.delays_s = tuple
+        lives.ledger.fill(order, "5")
+        bot.gateway.delays_s = lambda: (0.0,)
+        bot.gateway.publish(lives.ledger.orders[order].report())
+        await until(lambda: bot.status(order) == "filled")
+        assert bot.events(Fill) == []
+        lives.kill(bot)
+    async with lives.life() as again:
+        assert [fill.recovered for fill in again.events(Fill)] == [True]
+        assert again.events(Recovered)[0].positions == {"BTC/USDT": 5}

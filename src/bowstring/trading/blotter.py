@@ -31,6 +31,7 @@ class Blotter:
         self._venue = venue
         self._finished: OrderedDict[str, Order] = OrderedDict()
         self._filled: dict[str, Decimal] = {}
+        self._short: dict[str, None] = {}
         self._trades: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._positions: dict[tuple[str, str], Decimal] = {}
         self.external: dict[str, OpenOrder] = {}
@@ -44,6 +45,8 @@ class Blotter:
             self.live[order.client_order_id] = replace(order, status="unknown", reason=CRASHED) if is_pending else order
         self._trades.update(dict.fromkeys(remembered.trades))
         self._filled.update(remembered.filled)
+        for order in (*self.live.values(), *self._finished.values()):
+            self._note_short(order)
         for position in remembered.positions:
             self._positions[position.strategy, position.symbol] = position.quantity
 
@@ -77,8 +80,7 @@ class Blotter:
 
     def short_of_fills(self) -> Sequence[Order]:
         """Orders that filled more than their fills that were told."""
-        orders = (*self.live.values(), *self._finished.values())
-        return [order for order in orders if order.filled > self.filled(order.client_order_id)]
+        return [order for name in self._short if (order := self.find(name)) is not None]
 
     def filled(self, client_order_id: str) -> Decimal:
         """The sum of an order's fills that were told, in base units."""
@@ -145,8 +147,15 @@ class Blotter:
         self._positions[key] = quantity
         return Position(strategy=order.strategy, venue=order.venue, symbol=order.symbol, quantity=quantity)
 
+    def _note_short(self, order: Order) -> None:
+        if order.filled > self.filled(order.client_order_id):
+            self._short[order.client_order_id] = None
+        else:
+            self._short.pop(order.client_order_id, None)
+
     def _keep(self, order: Order) -> None:
         client_order_id = order.client_order_id
+        self._note_short(order)
         if not order.is_final:
             self.live[client_order_id] = order
             self._finished.pop(client_order_id, None)
@@ -156,6 +165,7 @@ class Blotter:
         if len(self._finished) > FINISHED_KEPT:
             forgotten, _order = self._finished.popitem(last=False)
             self._filled.pop(forgotten, None)
+            self._short.pop(forgotten, None)
 
 
 def _fill(order: Order, report: FillReport, *, recovered: bool) -> Fill:
