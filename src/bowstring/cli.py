@@ -128,6 +128,7 @@ def play(
 @click.option("--accounts", type=click.Path(path_type=Path), help="A JSON file with more accounts.")
 @click.option("--legacy", is_flag=True, help="Serve listen keys too, which Binance has retired.")
 @click.option("--unlimited", is_flag=True, help="Count requests and orders, but limit none.")
+@click.option("--cancel-after", is_flag=True, help="Serve a dead-man switch too, which Binance Spot does not have.")
 @click.option("--admin-port", type=click.IntRange(0, 65535), help="Serve the switches of faults here; 0: a free one.")
 @click.option("--stop-at-eof", is_flag=True, help="Stop when standard input ends, too: with the process that holds it.")
 @click.option("--json", "as_json", is_flag=True, help="Print addresses and accounts as one line of JSON.")
@@ -142,6 +143,7 @@ def exchange(
     accounts: Path | None,
     legacy: bool,
     unlimited: bool,
+    cancel_after: bool,
     admin_port: int | None,
     stop_at_eof: bool,
     as_json: bool,
@@ -167,6 +169,7 @@ def exchange(
             accounts=accounts,
             legacy=legacy,
             unlimited=unlimited,
+            cancel_after=cancel_after,
             admin_port=admin_port,
             stop_at_eof=stop_at_eof,
             as_json=as_json,

@@ -131,6 +131,17 @@ def test_every_end_of_an_order_is_told(act: str, line: dict[str, Any]) -> None:
     assert told[2]["balances"] == {"USDT": ["1000000.00000000", "0.00000000"]}
 
 
+def test_a_cancel_that_nobody_asked_for_is_told_with_its_reason() -> None:
+    desk = Kept()
+    order = desk.buy(desk.a, 2, 100)
+    desk.lines()
+
+    desk.exchange.cancel_everything(desk.a, new_client_order_id="late", reason="countdown")
+
+    told = {"kind": "cancel", "order": order.id, "client_order_id": "late", "reason": "countdown"}
+    assert desk.lines()[0] == told | {"time_us": START_US}
+
+
 def test_what_self_trade_prevention_takes_is_told_for_both_orders() -> None:
     desk = Kept()
     maker = desk.sell(desk.a, 3, 100)

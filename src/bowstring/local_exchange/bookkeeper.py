@@ -175,7 +175,8 @@ def _prevented(report: Report) -> Line:
 
 
 def _cancelled(report: Report) -> Line:
-    return {"kind": "cancel", "order": report.order.id, "client_order_id": report.client_order_id}
+    line: Line = {"kind": "cancel", "order": report.order.id, "client_order_id": report.client_order_id}
+    return {**line, "reason": report.cancel_reason} if report.cancel_reason else line
 
 
 def _expired(report: Report) -> Line:

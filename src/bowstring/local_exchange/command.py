@@ -36,6 +36,7 @@ async def run(
     accounts: Path | None,
     legacy: bool,
     unlimited: bool,
+    cancel_after: bool,
     admin_port: int | None,
     stop_at_eof: bool,
     as_json: bool,
@@ -53,6 +54,7 @@ async def run(
             ledger=ledger,
             legacy=legacy,
             limits=UNLIMITED if unlimited else Limits(),
+            cancel_after=cancel_after,
             admin_port=admin_port,
         )
         await serve(

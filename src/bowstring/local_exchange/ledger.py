@@ -14,7 +14,7 @@ decimal strings, times microseconds since the epoch. There are no secrets in it.
 | trigger | order: the stop is an order from now on |
 | fill | symbol, trade, price, quantity, quote, and buyer, seller: account, order, fee, fee_asset, is_maker of each |
 | prevent | order, match, quantity, price, other_order: self-trade prevention took that quantity away |
-| cancel | order, client_order_id of the cancel |
+| cancel | order, client_order_id of the cancel; reason, where no client asked for it |
 | expire | order, reason |
 | balances | account, balances as {asset: [free, locked]}: after a command, of what it may have changed |
 | close | time_us, balances as {account: {asset: total}}, fees as {asset: amount}: the exchange was stopped |

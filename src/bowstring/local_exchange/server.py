@@ -49,7 +49,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     ``speed`` is times the usual number of events, ``history_s`` how much of it has happened before the start.
     A connection lasts ``life_s``. A ``ledger`` must not exist yet. ``admin_port`` serves the switches of faults, on
-    loopback whatever the ``host``; 0 takes a free one, None serves none.
+    loopback whatever the ``host``; 0 takes a free one, None serves none. With ``cancel_after`` clients can have all
+    their orders cancelled when they fall silent, which Binance Spot does not offer.
     """
 
     symbols: Sequence[str] = SYMBOLS
@@ -64,6 +65,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     life_s: float = LIFE_S
     admin_port: int | None = None
+    cancel_after: bool = False
 
 
 class ExchangeServer:
@@ -96,6 +98,8 @@ class ExchangeServer:
             keeper = self._open_ledger(stack)
             self.clerk = Clerk(self.exchange, ledger=keeper)
             self._assemble()
+            if (countdowns := self.service.countdowns) is not None:
+                stack.callback(countdowns.close)
             await self._listen(stack)
             await self._administer(stack)
             await stack.enter_async_context(self._running())
@@ -130,6 +134,7 @@ class ExchangeServer:
             usage=Usage(settings.limits, now_us=clock),
             user_data=user_data,
             now_us=clock,
+            cancel_after=settings.cancel_after,
         )
         self.participants: Participants | None = None
         if settings.speed:

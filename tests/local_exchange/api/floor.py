@@ -76,7 +76,7 @@ class Clock:
 class Floor:
     """The exchange, without sockets."""
 
-    def __init__(self, limits: Limits | None = None, *, legacy: bool = False) -> None:
+    def __init__(self, limits: Limits | None = None, *, legacy: bool = False, cancel_after: bool = False) -> None:
         self.clock = Clock()
         rules = [Rules.of(MARKETS[symbol].instrument) for symbol in ("BTCUSDT", "ETHUSDT")]
         self.exchange = Exchange(rules, now_us=self.clock)
@@ -88,6 +88,7 @@ class Floor:
             usage=Usage(limits, now_us=self.clock),
             user_data=UserData(now_us=self.clock),
             now_us=self.clock,
+            cancel_after=cancel_after,
         )
         self.rest = Rest(self.service, legacy=legacy)
         self.ws_api = WsApi(self.service)

@@ -116,6 +116,12 @@ class Market(RuleBasedStateMachine):
         except Refused:
             assert not [order for order in account.open.values() if order.new.symbol == "BTCUSDT"]
 
+    @rule(name=NAMES)
+    def cancel_everything(self, name: str) -> None:
+        account = self.desk.exchange.accounts[name]
+        self.desk.exchange.cancel_everything(account, new_client_order_id="all", reason="countdown")
+        assert account.open == {}
+
     def place(self, *, name: str, side: str, quantity: int = 0, price: int = 0, **more: Any) -> None:
         account = self.desk.exchange.accounts[name]
         before = self.state(account)

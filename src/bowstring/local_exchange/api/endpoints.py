@@ -64,6 +64,18 @@ def _lacking(path: str, ws: str, text: str) -> Endpoint:
     return Endpoint(rest=rest, ws=ws, handler=refuse, security=Security.TRADE, parameters=None)
 
 
+def _local(name: str, handler: Handler, parameters: str, *, weight: int) -> Endpoint:
+    """What Binance Spot does not have, under names that are not its own."""
+    return Endpoint(
+        rest=("POST", f"/bowstring/v1/{name}"),
+        ws=f"bowstring.{name}",
+        handler=handler,
+        weight=weight,
+        security=Security.TRADE,
+        parameters=frozenset(parameters.split()),
+    )
+
+
 def _legacy(method: str, handler: Handler, parameters: str = "") -> Endpoint:
     return Endpoint(
         rest=(method, "/api/v3/userDataStream"),
@@ -118,6 +130,7 @@ ENDPOINTS = (
     _trade("DELETE order", "order.cancel", orders.cancel, _CANCEL),
     _trade("DELETE openOrders", "openOrders.cancelAll", orders.cancel_all, "symbol"),
     _trade("POST order/cancelReplace", "order.cancelReplace", orders.replace, f"{_ORDER} {_REPLACE}", count=1),
+    _local("countdownCancelAll", orders.cancel_after, "countdownTime", weight=10),
     _own("account", "account.status", queries.account, "omitZeroBalances", 20),
     _own("account/commission", "account.commission", queries.commission, "symbol", 20),
     _own("rateLimit/order", "account.rateLimits.orders", queries.order_limits, "", 40),

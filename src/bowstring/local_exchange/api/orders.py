@@ -55,6 +55,17 @@ def cancel_all(service: Context, call: Call) -> list[Reply]:
     return [cancelled(order, cancel_id=cancel_id, unit=call.unit) for order in orders]
 
 
+def cancel_after(service: Context, call: Call) -> Reply:
+    """Cancel all open orders of the account once the countdown has ended."""
+    countdowns, ms = service.countdowns, call.parameters.integer("countdownTime")
+    if countdowns is None:
+        raise Refused(-1020, "This operation is not supported: start the exchange with --cancel-after.")
+    if ms is None:
+        raise missing("countdownTime")
+    countdowns.begin(call.account, ms=ms)
+    return {"countdownTime": str(ms)}
+
+
 def replace(service: Context, call: Call) -> Reply:
     """Cancel one order and place another."""
     parameters, account = call.parameters, call.account

@@ -123,6 +123,13 @@ class Exchange:
             self._matcher.end(market, order, "CANCELED", cancel_id=new_client_order_id())
         return orders
 
+    def cancel_everything(self, account: Account, *, new_client_order_id: str, reason: str) -> None:
+        """Cancel all open orders of an account, in all symbols, without having been asked to."""
+        self._pass_time()
+        for order in [*account.open.values()]:
+            market = self.markets[order.new.symbol]
+            self._matcher.end(market, order, "CANCELED", cancel_id=new_client_order_id, reason=reason)
+
     def replace(self, account: Account, cancel: Cancel, new: NewOrder, *, stop_on_failure: bool) -> Replaced:
         """Cancel one order, then place another; a filter that the new one violates is `Refused` before both."""
         market = self._begin(new.symbol)
@@ -139,8 +146,11 @@ class Exchange:
             return Replaced(cancelled, refused)
 
     def _begin(self, symbol: str) -> Market:
-        self._record.time_us = max(self._record.time_us, self._now_us())
+        self._pass_time()
         return self.market(symbol)
+
+    def _pass_time(self) -> None:
+        self._record.time_us = max(self._record.time_us, self._now_us())
 
     def _place(self, market: Market, account: Account, new: NewOrder) -> Order:
         would = check_order(market, new, account=account)

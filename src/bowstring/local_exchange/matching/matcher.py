@@ -74,14 +74,14 @@ class Matcher:
         else:
             market.book.add(order)
 
-    def end(self, market: Market, order: Order, status: Ending, *, cancel_id: str = "") -> None:
-        """End an open order; what is locked for it is free again."""
+    def end(self, market: Market, order: Order, status: Ending, *, cancel_id: str = "", reason: str = "") -> None:
+        """End an open order; what is locked for it is free again. ``reason``: why, if nobody asked for that."""
         market.stops.pop(order.id, None)
         if order.rests:
             market.book.remove(order)
         order.status = status
         self._close(market, order)
-        self._record.report(order, status, cancel_id=cancel_id)
+        self._record.report(order, status, cancel_id=cancel_id, cancel_reason=reason)
 
     def _match(self, market: Market, taker: Order) -> None:
         makers = market.book.side(is_buy=not taker.is_buy)

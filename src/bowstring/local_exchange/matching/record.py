@@ -10,6 +10,7 @@ class Report(Struct, eq=False, kw_only=True):
     """One change of one order, with the order's state right after it.
 
     ``client_order_id`` is the order's, of a cancel the cancel's own, and ``original`` then the order's.
+    ``cancel_reason`` says why the exchange cancelled it by itself.
     """
 
     change: Change
@@ -22,6 +23,7 @@ class Report(Struct, eq=False, kw_only=True):
     client_order_id: str
     original: str = ""
     expiry_reason: str = ""
+    cancel_reason: str = ""
     fill: Fill | None = None
     prevented: Prevented | None = None
 
@@ -61,6 +63,7 @@ class Record:
         fill: Fill | None = None,
         prevented: Prevented | None = None,
         cancel_id: str = "",
+        cancel_reason: str = "",
     ) -> None:
         """A change of an order, which has been made. ``cancel_id``: the client order id of the cancel that made it."""
         order.update_us = order.account.updated_us = self.time_us
@@ -78,6 +81,7 @@ class Record:
                 client_order_id=cancel_id or client_order_id,
                 original=client_order_id if cancel_id else "",
                 expiry_reason=order.expiry_reason,
+                cancel_reason=cancel_reason,
                 fill=fill,
                 prevented=prevented,
             )
