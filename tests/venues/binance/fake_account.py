@@ -59,8 +59,9 @@ class FakeAccount:
             "GET /api/v3/order": self._query,
             "GET /api/v3/openOrders": lambda _: (200, [self.order(name) for name in self.open_orders]),
             "GET /api/v3/allOrders": self._all_orders,
-            "GET /api/v3/account": lambda _: (200, {"balances": self.balances}),
+            "GET /api/v3/account": lambda _: (200, {"uid": self.uid, "balances": self.balances}),
             "GET /api/v3/myTrades": self._my_trades,
+            "POST /bowstring/v1/countdownCancelAll": lambda asked: (200, {"countdownTime": asked["countdownTime"]}),
             "GET /api/v3/time": lambda _: (200, {"serverTime": self.now_ms()}),
         }
         self.ahead_s = 0.0
@@ -74,6 +75,7 @@ class FakeAccount:
         self.open_orders: dict[str, None] = {}
         self.trades: list[dict[str, object]] = []
         self.balances = [{"asset": "BTC", "free": "1.00000000", "locked": "0.00000000"}]
+        self.uid = 354937868
         self.rest_url = self.ws_api_url = ""
         self._changed = asyncio.Event()
         self._runner = web.AppRunner(self._app(), shutdown_timeout=0.01, access_log=None)
@@ -194,7 +196,7 @@ class FakeAccount:
 
     def _app(self) -> web.Application:
         app = web.Application()
-        app.add_routes([web.get("/ws-api/v3", self._socket), web.route("*", "/api/v3/{path:.*}", self._rest)])
+        app.add_routes([web.get("/ws-api/v3", self._socket), web.route("*", "/{path:.*}", self._rest)])
         return app
 
     async def _rest(self, request: web.Request) -> web.Response:

@@ -588,6 +588,70 @@ async def test_a_balance_that_is_gone_is_told_as_none(account: FakeAccount) -> N
     assert after == [BalanceReport(currency="BTC", free=Decimal(0), locked=Decimal(0))]
 
 
+async def test_the_account_is_the_venues_number_for_it_and_where_that_is(account: FakeAccount) -> None:
+    first, second = gateway_to(account), gateway_to(account, orders_over="rest")
+    before = first.account
+    await first.open()
+    named = first.account
+    await second.open()
+    account.uid += 1
+    other = gateway_to(account)
+    await other.open()
+    for gateway in (first, second, other):
+        await gateway.close()
+
+    assert before == ""
+    assert named == second.account == f"354937868 at {account.rest_url.removeprefix('http://')}"
+    assert other.account != named
+    assert account.count()["GET /api/v3/account"] == 3
+
+
+async def test_an_account_without_a_number_is_not_taken_for_one(account: FakeAccount) -> None:
+    account.handlers["GET /api/v3/account"] = lambda _: (200, {"balances": account.balances})
+    gateway = gateway_to(account)
+
+    with pytest.raises(BadMessage, match="malformed account"):
+        await gateway.open()
+    await gateway.close()
+
+
+@pytest.mark.parametrize(("seconds", "ms"), [(10.0, "10000"), (0.0001, "1"), (1.0005, "1001"), (0, "0")])
+async def test_the_local_exchange_is_asked_to_cancel_orders_by_itself(
+    account: FakeAccount, seconds: float, ms: str
+) -> None:
+    gateway = gateway_to(account)
+    await gateway.open()
+    account.queue("POST /bowstring/v1/countdownCancelAll", (400, error(-1021, "Timestamp is outside.")))
+
+    await gateway.cancel_after(seconds)
+    await gateway.close()
+
+    assert [asked["countdownTime"] for asked in account.asked("POST /bowstring/v1/countdownCancelAll")] == [ms, ms]
+
+
+async def test_a_switch_that_is_off_there_is_told(account: FakeAccount) -> None:
+    gateway = gateway_to(account)
+    await gateway.open()
+    account.queue("POST /bowstring/v1/countdownCancelAll", (400, error(-1020, "start it with --cancel-after")))
+
+    with pytest.raises(Rejected, match="start it with --cancel-after"):
+        await gateway.cancel_after(1)
+    await gateway.close()
+
+
+async def test_binance_itself_does_not_cancel_orders(account: FakeAccount) -> None:
+    venue = Binance("live", rest_url=account.rest_url, ws_api_url=account.ws_api_url, instruments=[BTC])
+    gateway = venue.gateway(keys=keys())
+    await gateway.open()
+
+    with pytest.raises(NotSent, match="Binance Spot does not cancel orders by itself"):
+        await gateway.cancel_after(1)
+    await gateway.close()
+
+    assert not gateway.offers_cancel_after
+    assert account.count()["POST /bowstring/v1/countdownCancelAll"] == 0
+
+
 async def test_a_key_that_is_not_good_is_told_at_the_start(account: FakeAccount) -> None:
     gateway = gateway_to(account)
     account.queue("GET /api/v3/account", (401, error(-2015, "Invalid API-key, IP, or permissions for action.")))

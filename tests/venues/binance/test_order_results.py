@@ -12,7 +12,7 @@ from bowstring.trading.gateway import BalanceReport, FillReport, OrderReport
 from bowstring.trading.messages import FINAL
 from bowstring.venues.binance.order_results import (
     STATUSES,
-    parse_balances,
+    parse_account,
     parse_order,
     parse_orders,
     parse_query,
@@ -32,7 +32,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], str]] = {
     "queried": (lambda body: parse_query(body).report(), QUERIED),
     "orders": (lambda body: [order.report() for order in parse_orders(body)], f"[{QUERIED},{QUERIED}]"),
     "trades": (lambda body: [trade.report("BTC/USDT", "a-1") for trade in parse_trades(body)], f"[{TRADED}]"),
-    "balances": (parse_balances, ACCOUNT),
+    "account": (parse_account, ACCOUNT),
     "time": (parse_time, '{"serverTime":1656400526260}'),
 }
 
@@ -84,9 +84,9 @@ def test_a_trade_and_a_balance() -> None:
         liquidity="maker",
         time_ns=1660801715793 * MS,
     )
-    assert parse_balances(ACCOUNT)[1] == BalanceReport(
-        currency="BTC", free=Decimal("1.3447112"), locked=Decimal("0.086")
-    )
+    uid, balances = parse_account(ACCOUNT)
+    assert uid == 354937868
+    assert balances[1] == BalanceReport(currency="BTC", free=Decimal("1.3447112"), locked=Decimal("0.086"))
     assert parse_time('{"serverTime":1656400526260}') == 1656400526260 * MS
 
 

@@ -1,7 +1,7 @@
 """Trading on Binance Spot: a `Gateway` over the WebSocket API, and over REST where that is down.
 
 Orders are written in the caller's stack, on the connection that brings the account's events. Questions go over REST,
-whose client waits and repeats. What an answer proves is decided in `session` and in `bowstring.net.http`.
+whose client waits and repeats. What an answer proves is decided in `session` and in `bowstring.net.http`. A little over 300 lines: all calls of the protocol, most of which only translate.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
+from math import ceil
 from typing import Literal
 
 from bowstring.core.errors import NotSent, Rejected
@@ -23,14 +24,15 @@ from bowstring.venues.binance.listing import Listing
 from bowstring.venues.binance.markets import SPOT
 from bowstring.venues.binance.order_requests import Params, check, naming, placing, replacing
 from bowstring.venues.binance.order_results import (
-    parse_balances,
+    parse_account,
     parse_order,
     parse_orders,
     parse_query,
     parse_replaced,
     parse_time,
+    refused_replacement,
 )
-from bowstring.venues.binance.refusal import ARCHIVED, NO_SUCH_ORDER, REPLACED_IN_PART, SKEWED
+from bowstring.venues.binance.refusal import ARCHIVED, NO_SUCH_ORDER, SKEWED
 from bowstring.venues.binance.rest_account import RestAccount
 from bowstring.venues.binance.rest_orders import RestOrders
 from bowstring.venues.binance.session import Event, Session
@@ -51,7 +53,7 @@ log = logging.getLogger(__name__)
 
 
 class BinanceGateway:
-    """One account of Binance Spot.
+    """One account of Binance Spot, at a ``host``. Its ``account`` is the number that the venue gave it, and the host.
 
     A request is checked against its time window before it is handed to the matching engine, which may take its time:
     the venue gives up on an answer after 10 s, the order lives on. So ``validity_s`` is ``recv_window_s`` and those.
@@ -61,8 +63,6 @@ class BinanceGateway:
     Orders in symbols that are not among the ``listing``'s keep the venue's name for the symbol in reports.
     """
 
-    account = ""
-    offers_cancel_after = False
     replaces_natively = True
     query_lag_s = QUERY_LAG_S
 
@@ -73,15 +73,20 @@ class BinanceGateway:
         keys: Keys,
         listing: Listing,
         open_client: Callable[[], HttpClient],
+        host: str,
         budget: WeightBudget,
         ws_api_url: str,
         recv_window_s: float = RECV_WINDOW_S,
         orders_over: OrdersOver = "ws",
+        offers_cancel_after: bool = False,
     ) -> None:
         self.venue = venue
+        self.account = ""
+        self.offers_cancel_after = offers_cancel_after
         self.validity_s = recv_window_s + ENGINE_S
         self._listing = listing
         self._open_client = open_client
+        self._host = host
         self._budget = budget
         self._orders_over = orders_over
         self._stamp = Stamp(keys, window_ms=round(recv_window_s * 1000))
@@ -159,7 +164,7 @@ class BinanceGateway:
         """The new order is placed only if the old one could be cancelled."""
         instrument = self._checked(order)
         params = replacing(old, order, instrument.venue_symbol)
-        on_rejected = partial(_refused_replacement, order.client_order_id)
+        on_rejected = partial(refused_replacement, order.client_order_id)
         session = self._session()
         if session is None:
             return self._elsewhere(self._rest_orders().replace(params, on_rejected))
@@ -203,10 +208,13 @@ class BinanceGateway:
         check(order, instrument)
         return instrument
 
-    # Reading
-
     async def cancel_after(self, seconds: float) -> None:
-        raise NotSent(f"{self.venue}: Binance Spot does not cancel orders by itself")
+        """The local exchange does that; Binance Spot does not."""
+        if not self.offers_cancel_after:
+            raise NotSent(f"{self.venue}: Binance Spot does not cancel orders by itself")
+        await self._rest_orders().cancel_after(ceil(seconds * 1000))
+
+    # Reading
 
     async def query(self, order: OrderRef) -> OrderReport | None:
         venue_symbol = self._venue_symbol(order.symbol)
@@ -237,7 +245,9 @@ class BinanceGateway:
         """Those that are not 0, and those that were not when last seen."""
         params: Params = {"omitZeroBalances": "true"}
         body = await self._account().read("/api/v3/account", params, weight=ACCOUNT_WEIGHT)
-        return self._balances.complete(parse_balances(body))
+        uid, balances = parse_account(body)
+        self.account = f"{uid} at {self._host}"
+        return self._balances.complete(balances)
 
     async def time_ns(self) -> int:
         self._latest_ns = max(self._latest_ns, await self._read_ns())  # which another of its servers may be behind
@@ -292,13 +302,6 @@ class BinanceGateway:
             return
         for balance in self._balances.news(event, is_newest=is_newest):
             self._report(balance)
-
-
-def _refused_replacement(client_order_id: str, rejection: Rejected) -> OrderReport:
-    """The new order's end if the old one was cancelled for it. Raises the rejection if it was not."""
-    if rejection.code != REPLACED_IN_PART:
-        raise rejection
-    return OrderReport(client_order_id=client_order_id, status="rejected", reason=str(rejection))
 
 
 def _nobody_listens(report: Report) -> None:

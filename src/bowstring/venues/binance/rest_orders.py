@@ -9,6 +9,9 @@ from bowstring.venues.binance.order_results import parse_order, parse_replaced
 from bowstring.venues.binance.rest_account import RestAccount
 from bowstring.venues.binance.signing import Params
 
+COUNTDOWN = "/bowstring/v1/countdownCancelAll"
+"""The local exchange's own: Binance Spot has none."""
+
 
 class RestOrders:
     """Sends orders, each once. Raises like `HttpClient.send`, and `BadMessage` for an answer that cannot be read."""
@@ -30,6 +33,13 @@ class RestOrders:
     async def cancel(self, params: Params) -> OrderReport:
         """Cancel an order; once more if that is refused for its time."""
         return await self._account.timely(partial(self._cancel, params))
+
+    async def cancel_after(self, ms: int) -> None:
+        """Have all orders of the account cancelled then; once more if that is refused for its time."""
+        await self._account.timely(partial(self._count_down, {"countdownTime": ms}))
+
+    async def _count_down(self, params: Params) -> None:
+        await self._account.write("POST", COUNTDOWN, params, is_cancel=True)
 
     async def _cancel(self, params: Params) -> OrderReport:
         return parse_order(await self._account.write("DELETE", "/api/v3/order", params, is_cancel=True))

@@ -47,6 +47,13 @@ def checked_window(recv_window_s: float) -> float:
     return recv_window_s
 
 
+def check_dead_man(dead_man_s: float | None, *, mode: str) -> None:
+    """Raise `ConfigError` where orders cannot be cancelled by the venue itself."""
+    if dead_man_s is not None and mode != "local":
+        where = 'only the local exchange has one, for Binance("local"); leave dead_man_s out'
+        raise ConfigError(f'Binance("{mode}") with dead_man_s: Binance Spot has no dead-man switch; {where}')
+
+
 def checked_way(orders_over: OrdersOver) -> OrdersOver:
     """How orders are to go. Raises `ConfigError` for another way."""
     if orders_over not in get_args(OrdersOver):

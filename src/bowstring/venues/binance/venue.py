@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from msgspec import structs
 
@@ -63,6 +64,7 @@ class _Venue:
         if instruments is None or rest_url:
             url = checked_url("rest_url", rest_url or default_rest_url, schemes=("http", "https"))
             self._budget = budget_of(self._market, url, limit=weight_limit)
+            self._host = urlsplit(url).netloc
             self._open_client = partial(BinanceClient, url, budget=self._budget, recorder=recorder)
         self._listing = Listing(
             self.name,
@@ -198,10 +200,12 @@ class Binance(_Venue):
             keys=keys or keys_from_environment(self.name),
             listing=self._listing,
             open_client=self._open_client,
+            host=self._host,
             budget=self._budget,
             ws_api_url=checked_url("ws_api_url", self._ws_api_url, schemes=("ws", "wss")),
             recv_window_s=checked_window(recv_window_s),
             orders_over=checked_way(orders_over),
+            offers_cancel_after=self._mode == "local",
         )
 
     def trades(self, *symbols: str, aggregate: bool = False, stale_after_s: float | None = None) -> BinanceStream:
