@@ -314,3 +314,28 @@ async def test_a_block_before_the_stream_is_up_again_is_dealt_with_then() -> Non
 def test_it_is_asked_in_some_time(every_s: float) -> None:
     with pytest.raises(ConfigError, match="reconcile_every_s"):
         OrderExecutor(ScriptedGateway(), reconcile_every_s=every_s)
+
+
+@pytest.mark.parametrize(("query_lag_s", "patience_s"), [(0.0, 5), (9.0, 9)])
+@simulated
+async def test_a_disagreement_lasts_before_it_is_a_mismatch(query_lag_s: float, patience_s: int) -> None:
+    async with Bot(ScriptedGateway(query_lag_s=query_lag_s), reconcile_every_s=1) as bot:
+        order = await bot.open()
+        silent(bot)
+        lost = bot.ledger.orders.pop(order)
+        asked = bot.gateway.count("open_orders")
+        await until(lambda: reasons(bot))
+        bot.ledger.orders[order] = lost
+
+        assert patience_s <= bot.gateway.count("open_orders") - asked - 1 <= patience_s + 1
+
+
+@simulated
+async def test_fills_are_asked_for_since_the_last_questions_less_their_lag_and_a_margin() -> None:
+    async with Bot(ScriptedGateway(query_lag_s=2.0), reconcile_every_s=10) as bot:
+        await bot.open()
+        await until(lambda: bot.gateway.count("fills_since") == 1)
+        first_ns = simulated_clock().now_ns()
+        await until(lambda: bot.gateway.count("fills_since") == 2)
+
+        assert bot.gateway.since_ns // 10**8 == (first_ns - 62_000_000_000) // 10**8
