@@ -48,7 +48,7 @@ NAMES = [
     "run",
     "run_engine",
 ]
-EXTRAS = {"aiohttp", "apprise", "click", "picows", "uvloop"}
+EXTRAS = {"aiohttp", "apprise", "apsw", "click", "picows", "uvloop"}
 
 
 def test_the_root_has_these_names_and_no_others() -> None:

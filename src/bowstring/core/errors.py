@@ -17,6 +17,10 @@ class NotSent(BowstringError):
     """Proven: not one byte of the request left this process. It is safe to decide anew."""
 
 
+class NotRecorded(BowstringError):
+    """What must be on record before an order may be sent could not be written: mend the storage, start anew."""
+
+
 class Refused(BowstringError):
     """It was decided not to carry the action out; nothing was sent."""
 

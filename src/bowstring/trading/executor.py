@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Literal, get_args
 
 from bowstring.core.components import Emit, Executor, on
@@ -27,7 +28,8 @@ from bowstring.trading.blotter import Blotter
 from bowstring.trading.cancelling import Canceller
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import Gateway
-from bowstring.trading.journal.memory import MemoryJournal
+from bowstring.trading.journal.account_lock import AccountLock
+from bowstring.trading.journal.opening import journal_of
 from bowstring.trading.journal.port import Journal
 from bowstring.trading.messages import (
     CancelOrder,
@@ -60,11 +62,11 @@ log = logging.getLogger(__name__)
 class OrderExecutor(Executor):
     """Places, replaces and cancels orders through a `Gateway`, and keeps the state of the account's own orders.
 
-    ``journal`` is where intents go before they are sent, and what a start begins from: all executors of a bot share
-    one. Without it they are kept in memory, which is enough for paper trading only. ``on_stop`` and ``on_halt`` say
-    what becomes of open orders when the bot stops, and when their strategy or all trading is halted. Every
-    ``reconcile_every_s`` seconds the venue is asked how things stand. ``blotter`` is for reading: what the executor
-    knows.
+    ``journal`` is where intents go before they are sent, and what a start begins from, or the path of its file: all
+    executors of a bot share one. Without it they are kept in memory, which is enough for paper trading only.
+    ``on_stop`` and ``on_halt`` say what becomes of open orders when the bot stops, and when their strategy or all
+    trading is halted. Every ``reconcile_every_s`` seconds the venue is asked how things stand. ``blotter`` is for
+    reading: what the executor knows.
     """
 
     max_in_flight = 1 << 31  # bounded in `Sender`, for orders only: a cancel always goes through
@@ -73,7 +75,7 @@ class OrderExecutor(Executor):
         self,
         gateway: Gateway,
         *,
-        journal: Journal | None = None,
+        journal: Journal | str | Path | None = None,
         on_stop: Policy = "cancel",
         on_halt: Policy = "cancel",
         reconcile_every_s: float = RECONCILE_S,
@@ -87,8 +89,9 @@ class OrderExecutor(Executor):
         self.venue = gateway.venue
         self.blotter = Blotter(gateway.venue)
         self._gateway = gateway
-        self._journal: Journal = journal or MemoryJournal()
+        self._journal = journal_of(journal)
         self._journal_is_open = False
+        self._account_lock = AccountLock()
         self._on_stop = on_stop
         self._on_halt = on_halt
         self._reconcile_every_s = reconcile_every_s
@@ -105,6 +108,7 @@ class OrderExecutor(Executor):
         is_first = self._journal.open(self.clock)
         self._journal_is_open = True
         instruments = await self._gateway.open()
+        self._account_lock.acquire(self._gateway.account, now_ns=self.clock.now_ns())
         self.blotter.instruments = {instrument.symbol: instrument for instrument in instruments}
         desk.tell(InstrumentListed(symbol=instrument.symbol, instrument=instrument) for instrument in instruments)
         self._recovery = Recovery(desk, on_stream=self._on_stream)
@@ -123,6 +127,7 @@ class OrderExecutor(Executor):
                 await self._gateway.close()
         except Exception as error:  # whatever a gateway raises: what is left matters more
             log.error("%s: failed to close", self.name, exc_info=error)
+        self._account_lock.release()
         if self._journal_is_open:
             self._journal.close()
         if left:

@@ -83,7 +83,7 @@ class MemoryJournal:
             finished=[order for key, order in self._finished.items() if key[0] == venue],
             trades=[trade for trades in fills.values() for trade in trades],
             filled={name: _sum(trades.values()) for (_venue, name), trades in fills.items()},
-            positions=[replace(position, seq=0) for position in self._positions.values() if position.venue == venue],
+            positions=[_bare(position) for position in self._positions.values() if position.venue == venue],
             cursor_ns=self._cursors.get(venue, 0),
             mismatches={symbol: reason for (where, symbol), reason in self._mismatches.items() if where == venue},
         )
@@ -96,7 +96,7 @@ class MemoryJournal:
         if isinstance(one, OrderUpdate):
             self._keep(Order.told_by(one))
         elif isinstance(one, Fill):
-            self._fills[one.venue, one.client_order_id][one.symbol, one.trade_id] = one.quantity
+            self._book(one)
         elif isinstance(one, Position):
             self._positions[one.strategy, one.venue, one.symbol] = one
         elif isinstance(one, Cursor):
@@ -109,6 +109,11 @@ class MemoryJournal:
             self.risk = one
         elif isinstance(one, GuardState):
             self._guards[one.guard] = one.state
+
+    def _book(self, fill: Fill) -> None:
+        key = fill.venue, fill.client_order_id
+        if key in self._live or key in self._finished:
+            self._fills[key].setdefault((fill.symbol, fill.trade_id), fill.quantity)
 
     def _keep(self, order: Order) -> None:
         key = order.venue, order.client_order_id
@@ -123,6 +128,10 @@ class MemoryJournal:
         if len(self._finished) > FINISHED_KEPT:
             forgotten, _order = self._finished.popitem(last=False)
             self._fills.pop(forgotten, None)
+
+
+def _bare(position: Position) -> Position:
+    return replace(position, seq=0, cause=0, received_ns=0, depth=0)
 
 
 def _sum(quantities: Iterable[Decimal]) -> Decimal:

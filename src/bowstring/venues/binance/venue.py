@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
@@ -159,7 +160,7 @@ class Binance(_Venue):
         taker_fee: Decimal = FEE,
         latency_s: float = 0.0,
         keys: Keys | None = None,
-        journal: Journal | None = None,
+        journal: Journal | str | Path | None = None,
         recv_window_s: float = RECV_WINDOW_S,
         orders_over: OrdersOver = "ws",
         on_stop: Policy = "cancel",
@@ -171,9 +172,10 @@ class Binance(_Venue):
         what is received. An order arrives ``latency_s`` after it was sent.
 
         The venue's is that of the ``keys`` given, or in the environment (`keys_from_environment`). Raises `ConfigError`
-        without. Orders are recorded in ``journal``. The venue refuses a request that it gets later than
-        ``recv_window_s``. Orders go over the connection that brings the account's events, and over REST where that is
-        down; with ``orders_over="rest"`` always.
+        without. Orders are recorded in ``journal``, or the file of that path; without it in ``binance.journal``, named
+        like the venue, in the working directory, and with ``"local"`` in memory. The venue refuses a request that it
+        gets later than ``recv_window_s``. Orders go over the connection that brings the account's events, and over REST
+        where that is down; with ``orders_over="rest"`` always.
         """
         if self._mode == "paper":
             return paper_executor(
@@ -187,6 +189,8 @@ class Binance(_Venue):
                 on_halt=on_halt,
             )
         gateway = self.gateway(keys=keys, recv_window_s=recv_window_s, orders_over=orders_over)
+        if journal is None and self._mode != "local":
+            journal = f"{self.name.replace(':', '_')}.journal"
         return OrderExecutor(gateway, journal=journal, on_stop=on_stop, on_halt=on_halt)
 
     def gateway(

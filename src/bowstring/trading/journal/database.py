@@ -1,0 +1,213 @@
+"""The file of a journal as a SQLite database: made whole or not at all, checked before it is trusted, never mended."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar, cast
+
+import apsw
+
+from bowstring.core.errors import ConfigError, NotRecorded
+from bowstring.trading.journal.rows import Damaged, Row, Values, columns, unsealed
+from bowstring.trading.journal.schema import APPLICATION_ID, MIGRATIONS
+
+MAGIC = b"SQLite format 3\0"
+PAGE_BYTES = 4096
+IS_WAL = b"\x02\x02"  # the file's read and write version: https://www.sqlite.org/fileformat.html
+BUSY_MS = 100
+SOUND = (3, 51, 3)  # before, two connections could damage a file: https://www.sqlite.org/wal.html#walresetbug
+WAL_KEPT_BYTES = 4 * 2**20  # written over and over: a file that grows costs more
+SAY = "see `bowstring journal verify {path}`, and put a copy of it, or nothing, in its place"
+
+R = TypeVar("R", bound=Row)
+
+
+class Database:
+    """One connection, in WAL mode, for one thread at a time. It checkpoints only when it is told to.
+
+    ``wal_frames`` is how many pages the write-ahead log has since it was last begun anew.
+    """
+
+    def __init__(self, path: Path, *, synchronous: int) -> None:
+        self.path = path
+        self.wal_frames = 0
+        self.epoch = 0
+        self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        self._execute = self._connection.cursor().execute
+        self._connection.set_busy_timeout(BUSY_MS)
+        self._connection.set_wal_hook(self._note_wal)  # in place of the one that checkpoints
+        self._connection.pragma("synchronous", synchronous)
+        self._connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
+
+    def close(self) -> None:
+        """Close it; the last connection to a file moves all from the write-ahead log to the file."""
+        self._connection.close()
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[Values]:
+        """Run a statement to its end; returns its rows."""
+        return cast("list[Values]", list(self._execute(sql, cast("Values", values))))
+
+    def run(self, sql: str, values: Values = ()) -> None:
+        """Run a statement that returns nothing."""
+        self._execute(sql, values)
+
+    def select(self, row: type[R], rest: str = "", values: Values = ()) -> list[R]:
+        """The rows of a table that ``rest`` chooses, each as it was written. Raises `Damaged`."""
+        table = row.table
+        names = ", ".join(f"{table}.{column}" for column in columns(row).split(", "))
+        return [unsealed(found, row) for found in self.execute(f"SELECT {names} FROM {table} {rest}", values)]
+
+    def transact(self, work: Callable[[], None]) -> None:
+        """Do some work in one transaction: all of it is done, or nothing.
+
+        Raises `NotRecorded` where the file has gone over to another process.
+        """
+        execute = self._execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            for (latest,) in execute("SELECT ifnull(max(number), 0) FROM epochs"):
+                if latest != self.epoch:
+                    raise NotRecorded(f"another process, in epoch {latest}, has taken it over from epoch {self.epoch}")
+            work()
+            execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+
+    def save(self, work: Callable[[], None]) -> None:
+        """Do some of a transaction's work: all of it is done, or nothing, while the transaction goes on."""
+        execute = self._execute
+        execute("SAVEPOINT work")
+        try:
+            work()
+        except BaseException:
+            execute("ROLLBACK TO work; RELEASE work")
+            raise
+        execute("RELEASE work")
+
+    def checkpoint(self, *, truncate: bool = False) -> bool:
+        """Move the write-ahead log's pages to the file; False: not all, others write or read meanwhile."""
+        mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
+        try:
+            frames, moved = self._connection.wal_checkpoint(mode=mode)
+        except apsw.BusyError:
+            return False
+        return frames == moved
+
+    def _note_wal(self, _connection: apsw.Connection, _name: str, frames: int) -> int:
+        self.wal_frames = frames
+        return apsw.SQLITE_OK
+
+
+def open_database(path: Path, *, synchronous: int, migrations: Sequence[str] = MIGRATIONS) -> Database:
+    """Open a journal's file, which is made where there is none, brought to the present version, and checked.
+
+    Raises `ConfigError` where it cannot be trusted. For the holder of its lock only.
+    """
+    found = apsw.sqlite_lib_version()
+    if tuple(map(int, found.split("."))) < SOUND:
+        raise ConfigError(
+            f"apsw is built with SQLite {found}, which can damage a journal: install one with 3.51.3 or later"
+        )
+    try:
+        if not path.exists() or not path.stat().st_size:
+            _refuse_remains(path)
+            _create(path, migrations)
+        check_header(path)
+        database = Database(path, synchronous=synchronous)
+        try:
+            _migrate(database, migrations)
+            check_content(database, migrations)
+        except BaseException:
+            database.close()
+            raise
+    except (apsw.Error, OSError, Damaged) as error:
+        raise unusable(path, error) from error
+    return database
+
+
+def unusable(path: Path, error: object) -> ConfigError:
+    """What to raise of a file that cannot be read as a journal."""
+    return ConfigError(f"journal {path} cannot be used: {error}; {SAY.format(path=path)}")
+
+
+def check_header(path: Path) -> None:
+    """Raise `ConfigError` unless the file begins as a journal does: SQLite would mend, or take over, some others."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    if header[:16] != MAGIC or header[68:72] != APPLICATION_ID.to_bytes(4):
+        raise ConfigError(f"{path} is no journal of bowstring's: give the path of one, or a new one")
+    if header[18:20] != IS_WAL or int.from_bytes(header[16:18]) != PAGE_BYTES:
+        raise unusable(path, "its header is damaged")
+
+
+def check_content(database: Database, migrations: Sequence[str]) -> None:
+    """Raise `Damaged` where the file's structure or its tables are not as they should be."""
+    (verdict,), *_more = database.execute("PRAGMA integrity_check(1)")
+    if verdict != "ok":
+        raise Damaged(str(verdict).replace("\n", ", "))
+    if _schema(database.execute) != expected_schema(migrations):
+        raise Damaged("its tables are not those of a journal")
+
+
+def expected_schema(migrations: Sequence[str] = MIGRATIONS) -> list[Values]:
+    """The schema of a new file."""
+    connection = apsw.Connection(":memory:")
+    for script in migrations:
+        connection.execute(script)
+    return _schema(lambda sql: cast("Iterable[Values]", connection.execute(sql)))
+
+
+def _schema(execute: Callable[[str], Iterable[Values]]) -> list[Values]:
+    return list(execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name"))
+
+
+def _refuse_remains(path: Path) -> None:
+    """SQLite would throw away the log of a file that is gone."""
+    for remains in (Path(f"{path}-wal"), Path(f"{path}-journal")):
+        if remains.exists() and remains.stat().st_size:
+            raise ConfigError(f"journal {path} is missing, and {remains} has what was last written to it: restore both")
+
+
+def _create(path: Path, migrations: Sequence[str]) -> None:
+    """Make the file under another name first, so that what is found under its own is always whole."""
+    draft = Path(f"{path}.new")
+    for old in (draft, Path(f"{draft}-journal"), Path(f"{draft}-wal"), Path(f"{draft}-shm")):
+        old.unlink(missing_ok=True)
+    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    connection = apsw.Connection(str(draft), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.pragma("page_size", PAGE_BYTES)
+        connection.pragma("application_id", APPLICATION_ID)
+        for version, script in enumerate(migrations, 1):
+            connection.execute(f"BEGIN; {script}; PRAGMA user_version = {version}; COMMIT")
+        connection.pragma("journal_mode", "wal")
+    finally:
+        connection.close()
+    draft.rename(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _migrate(database: Database, migrations: Sequence[str]) -> None:
+    ((found,),) = database.execute("PRAGMA user_version")
+    version = int(cast("int", found))
+    if version > len(migrations):
+        raise ConfigError(
+            f"journal {database.path} is of version {version}, and this bowstring knows up to {len(migrations)}: "
+            "use the newer bowstring, or another journal"
+        )
+    if version < 1:
+        raise Damaged(f"its version is {version}")
+    if version < len(migrations):
+        check_content(database, migrations[:version])
+    for number, script in enumerate(migrations[version:], version + 1):
+        database.run(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT")

@@ -1,0 +1,239 @@
+"""The scribe: puts orders, and what became of them, into the tables. The caller makes each call a transaction."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, cast
+
+import apsw
+
+from bowstring.core.clock import Clock
+from bowstring.core.errors import NotSent
+from bowstring.trading.journal.database import Database
+from bowstring.trading.journal.port import Cursor, News
+from bowstring.trading.journal.rows import (
+    CursorRow,
+    DecisionRow,
+    FillRow,
+    GuardRow,
+    IntentRow,
+    MismatchRow,
+    PositionRow,
+    PrunedRow,
+    ReportRow,
+    RiskRow,
+    StateRow,
+    insert,
+    sealed,
+)
+from bowstring.trading.messages import (
+    FINAL,
+    Fill,
+    GuardState,
+    MismatchSettled,
+    OperatorDecision,
+    OrderUpdate,
+    PlaceOrder,
+    Position,
+    ReconcileMismatch,
+    ReplaceOrder,
+    RiskStateChanged,
+)
+from bowstring.trading.new_orders import NewOrder, new_id
+from bowstring.trading.orders import intended
+
+PRUNED_AT_ONCE = 4  # more than one, so that a file that holds too many comes down to what is kept
+EVENTS_KEPT = 10_000  # states of risk, decisions and epochs, of each
+
+ADD_INTENT = insert(IntentRow)
+ADD_REPORT = insert(ReportRow)
+ADD_FILL = insert(FillRow, or_else="OR IGNORE")
+ADD_RISK = insert(RiskRow)
+ADD_DECISION = insert(DecisionRow)
+SET_STATE = insert(StateRow, or_else="OR REPLACE")
+SET_POSITION = insert(PositionRow, or_else="OR REPLACE")
+SET_CURSOR = insert(CursorRow, or_else="OR REPLACE")
+SET_MISMATCH = insert(MismatchRow, or_else="OR REPLACE")
+SET_GUARD = insert(GuardRow, or_else="OR REPLACE")
+SET_PRUNED = insert(PrunedRow, or_else="OR IGNORE")
+FIND = """
+SELECT entry, ended FROM intents LEFT JOIN states ON intent = entry WHERE venue = ? AND client_order_id = ?
+"""
+LAST_ENTRY = """
+SELECT max(
+    ifnull((SELECT max(entry) FROM intents), 0), ifnull((SELECT max(entry) FROM reports), 0),
+    ifnull((SELECT max(entry) FROM risk_states), 0), ifnull((SELECT max(entry) FROM decisions), 0),
+    ifnull((SELECT max(entry) FROM fills), 0)
+)
+"""
+OLDEST = "SELECT intent FROM states WHERE ended IS NOT NULL ORDER BY ended LIMIT ?"
+FILLED = """
+SELECT strategy, venue, symbol FROM intents WHERE entry = ? AND EXISTS (SELECT 1 FROM fills WHERE intent = entry)
+"""
+PRUNE = tuple(f"DELETE FROM {table} WHERE intent = ?" for table in ("fills", "reports", "states"))
+
+
+class Scribe:
+    """Writes what one epoch has to record. ``keep`` is how many finished orders stay on record."""
+
+    def __init__(self, database: Database, *, clock: Clock, keep: int) -> None:
+        self._database = database
+        self._run = database.run
+        self._now_ns = clock.now_ns
+        self._keep = keep
+        self._entry = self._number(LAST_ENTRY)
+        self._finished = self._number("SELECT count(*) FROM states WHERE ended IS NOT NULL")
+        self._writers: dict[type, Callable[..., None]] = {
+            OrderUpdate: self._update,
+            Fill: self._fill,
+            Position: self._position,
+            Cursor: self._cursor,
+            ReconcileMismatch: self._mismatch,
+            MismatchSettled: self._settle,
+            RiskStateChanged: self._risk,
+            GuardState: self._guard,
+            OperatorDecision: self._decision,
+        }
+
+    def record(self, orders: Sequence[NewOrder]) -> None:
+        """Put orders on record. Raises `NotSent` for one that is there already."""
+        now_ns, epoch = self._now_ns(), self._database.epoch
+        for action in orders:
+            self._entry += 1
+            row = sealed(_intent(action, entry=self._entry, now_ns=now_ns, epoch=epoch))
+            try:
+                self._run(ADD_INTENT, row)
+            except apsw.ConstraintError:
+                used = f"client order id {new_id(action)} was used before: an intent is sent at most once"
+                raise NotSent(used) from None
+
+    def write(self, news: Sequence[News]) -> None:
+        """Put on record what became of orders."""
+        for one in news:
+            writer = self._writers.get(type(one))
+            if writer is not None:
+                writer(one)
+
+    def _update(self, update: OrderUpdate) -> None:
+        found = self._database.execute(FIND, (update.venue, update.client_order_id))
+        if not found:
+            return  # its intent is not on record: it cannot have been sent
+        intent, ended = cast("tuple[int, int | None]", found[0])
+        self._entry += 1
+        reason = _storable(update.reason)
+        told = (update.status, update.filled, update.venue_order_id, reason, update.time_ns)
+        self._run(ADD_REPORT, sealed(ReportRow(self._entry, intent, *told, self._now_ns(), self._database.epoch)))
+        is_final = update.status in FINAL
+        self._run(SET_STATE, sealed(StateRow(intent, *told, (ended or self._entry) if is_final else None)))
+        self._finished += is_final - (ended is not None)
+        if is_final and self._finished > self._keep:
+            self._prune()
+
+    def _fill(self, fill: Fill) -> None:
+        found = self._database.execute(FIND, (fill.venue, fill.client_order_id))
+        if found:
+            self._entry += 1
+            intent = cast("int", found[0][0])
+            epoch = self._database.epoch
+            self._run(
+                ADD_FILL, sealed(_fill(fill, entry=self._entry, intent=intent, now_ns=self._now_ns(), epoch=epoch))
+            )
+
+    def _position(self, position: Position) -> None:
+        row = PositionRow(position.strategy, position.venue, position.symbol, position.quantity, self._now_ns())
+        self._run(SET_POSITION, sealed(row))
+
+    def _cursor(self, cursor: Cursor) -> None:
+        self._run(SET_CURSOR, sealed(CursorRow(cursor.venue, cursor.time_ns)))
+
+    def _mismatch(self, mismatch: ReconcileMismatch) -> None:
+        row = MismatchRow(mismatch.venue, mismatch.symbol, _storable(mismatch.reason), self._now_ns())
+        self._run(SET_MISMATCH, sealed(row))
+
+    def _settle(self, settled: MismatchSettled) -> None:
+        self._run("DELETE FROM mismatches WHERE venue = ? AND symbol = ?", (settled.venue, settled.symbol))
+
+    def _risk(self, changed: RiskStateChanged) -> None:
+        self._entry += 1
+        told = (changed.state, _storable(changed.reason), changed.by, changed.time_ns)
+        self._run(ADD_RISK, sealed(RiskRow(self._entry, *told, self._now_ns(), self._database.epoch)))
+        self._bound("risk_states")
+
+    def _guard(self, state: GuardState) -> None:
+        self._run(SET_GUARD, sealed(GuardRow(state.guard, state.state)))
+
+    def _decision(self, decision: OperatorDecision) -> None:
+        self._entry += 1
+        told = (decision.operator, decision.what, _storable(decision.reason), decision.time_ns)
+        self._run(ADD_DECISION, sealed(DecisionRow(self._entry, *told, self._now_ns(), self._database.epoch)))
+        self._bound("decisions")
+
+    def _prune(self) -> None:
+        """Forget the orders that ended first, with all that was told of them. Positions stay."""
+        count = min(PRUNED_AT_ONCE, self._finished - self._keep)
+        for (intent,) in self._database.execute(OLDEST, (count,)):
+            for strategy, venue, symbol in self._database.execute(FILLED, (intent,)):
+                self._run(SET_PRUNED, sealed(PrunedRow(str(strategy), str(venue), str(symbol))))
+            for statement in PRUNE:
+                self._run(statement, (intent,))
+            self._run("DELETE FROM intents WHERE entry = ?", (intent,))
+            self._finished -= 1
+
+    def _bound(self, table: str) -> None:
+        oldest_kept = f"SELECT entry FROM {table} ORDER BY entry DESC LIMIT 1 OFFSET {EVENTS_KEPT}"
+        self._run(f"DELETE FROM {table} WHERE entry <= ({oldest_kept})")
+
+    def _number(self, query: str) -> int:
+        ((number,),) = self._database.execute(query)
+        return cast("int", number)
+
+
+def _intent(action: NewOrder, *, entry: int, now_ns: int, epoch: int) -> IntentRow:
+    order = intended(action)
+    new = action if isinstance(action, PlaceOrder) else None
+    old = action if isinstance(action, ReplaceOrder) else None
+    return IntentRow(
+        entry,
+        order.venue,
+        order.client_order_id,
+        order.strategy,
+        order.symbol,
+        order.side,
+        order.quantity,
+        order.price,
+        new.time_in_force if new else "gtc",
+        _flag(action.post_only),
+        _flag(new is not None and new.reduces),
+        old.client_order_id if old else "",
+        action.seq,
+        action.received_ns,
+        now_ns,
+        epoch,
+    )
+
+
+def _fill(fill: Fill, *, entry: int, intent: int, now_ns: int, epoch: int) -> FillRow:
+    return FillRow(
+        entry,
+        intent,
+        fill.venue,
+        fill.symbol,
+        fill.trade_id,
+        fill.side,
+        fill.price,
+        fill.quantity,
+        fill.fee,
+        fill.fee_currency,
+        fill.liquidity,
+        fill.time_ns,
+        _flag(fill.recovered),
+        now_ns,
+        epoch,
+    )
+
+
+def _flag(value: bool) -> Literal[0, 1]:
+    return 1 if value else 0
+
+
+def _storable(reason: str) -> str:
+    """A text from outside, without what is no text: half a surrogate pair."""
+    return reason.encode("utf-8", "backslashreplace").decode()
