@@ -167,6 +167,21 @@ async def test_an_order_whose_record_never_ends_expires() -> None:
 
 
 @simulated
+async def test_an_order_that_was_closed_while_it_was_recorded_is_on_record_as_what_it_became() -> None:
+    bot, storage = stored(is_late=True)
+    async with bot:
+        expired, withdrawn = bot.place(valid_for_s=0.5), bot.place()
+        bot.cancel(withdrawn)
+        await until(lambda: bot.closing(expired) and bot.closing(withdrawn))
+        storage.finish()
+        storage.finish()
+        await asyncio.sleep(1)
+
+        on_record = {order.client_order_id: order.status for order in storage.recall("venue").finished}
+        assert on_record == {expired: "expired", withdrawn: "failed"}
+
+
+@simulated
 async def test_a_cancel_closes_an_order_that_waits_for_its_record_at_once_and_unsent() -> None:
     bot, storage = stored(is_late=True)
     async with bot:

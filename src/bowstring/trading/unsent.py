@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bowstring.core.errors import Expired, NotSent, Refused
 from bowstring.core.tasks import FAILURES
 from bowstring.trading.desk import Desk
-from bowstring.trading.messages import OrderStatus, PlaceOrder
+from bowstring.trading.messages import OrderStatus, OrderUpdate, PlaceOrder
 from bowstring.trading.new_orders import NewOrder, flaw, new_id
 from bowstring.trading.orders import intended
 
@@ -76,12 +76,15 @@ class Unsent:
         del self._entries[order.seq]
 
     def close(self, order: NewOrder, error: BaseException) -> None:
-        """Have done with an order; unless it was released it was not sent, for that reason, which goes on record."""
+        """Have done with an order; unless it was released it was not sent, for that reason, which goes on record.
+
+        Where its intent is not on record yet, that is when it is.
+        """
         entry = self._entries.pop(order.seq, None)
-        if entry is not None and entry.is_recorded:
-            status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), "failed")
-            reason = str(error) or repr(error)
-            self._desk.keep([replace(intended(order), status=status, reason=reason).update()])
+        if entry is not None:
+            entry.closed_by = error
+            if entry.is_recorded:
+                self._desk.keep([entry.end()])
 
     def _record(self, sound: "Sequence[_Entry]") -> None:
         try:
@@ -103,6 +106,8 @@ class Unsent:
         else:
             for entry in entries:
                 entry.is_ready = entry.is_recorded = True
+            if closed := [entry.end() for entry in entries if entry.closed_by is not None]:
+                self._desk.keep(closed)
         self._desk.notice()
 
     def _fail(self, entries: "Sequence[_Entry]", error: BaseException) -> None:
@@ -124,13 +129,23 @@ def _baseless(order: NewOrder) -> str:
 
 
 class _Entry(Struct):
-    """``unfit`` says why the order will not be sent; ``is_ready``: it is on record, or unfit."""
+    """``unfit`` says why the order will not be sent; ``is_ready``: it is on record, or unfit.
+
+    ``closed_by``: why it was closed, if it was.
+    """
 
     order: NewOrder
     unfit: str
     is_ready: bool
     is_refused: bool = False
     is_recorded: bool = False
+    closed_by: BaseException | None = None
+
+    def end(self) -> OrderUpdate:
+        """What became of it."""
+        error = self.closed_by
+        status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), "failed")
+        return replace(intended(self.order), status=status, reason=str(error) or repr(error)).update()
 
     def refuse(self, reason: str) -> None:
         self.unfit, self.is_ready, self.is_refused = reason, True, True
