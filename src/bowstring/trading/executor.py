@@ -107,13 +107,14 @@ class OrderExecutor(Executor):
         self._replacer = Replacer(desk, unsent=self._unsent, sender=self._sender, canceller=self._canceller)
         is_first = self._journal.open(self.clock)
         self._journal_is_open = True
+        self._guard_states = dict(self._journal.guard_states())
         instruments = await self._gateway.open()
         self._account_lock.acquire(self._gateway.account, now_ns=self.clock.now_ns())
         self.blotter.instruments = {instrument.symbol: instrument for instrument in instruments}
         desk.tell(InstrumentListed(symbol=instrument.symbol, instrument=instrument) for instrument in instruments)
         self._recovery = Recovery(desk, on_stream=self._on_stream)
         if is_first:
-            self._recovery.recall_risk()
+            self._recovery.recall_risk(self._guard_states)
         await self._recovery.run(self.strategies, within_s=RECOVER_S)
         desk.own(self._recovery.reconciliation.keep_on(every_s=self._reconcile_every_s))
 
@@ -184,7 +185,8 @@ class OrderExecutor(Executor):
     @on(GuardState)
     def keep(self, kept: GuardState) -> None:
         """Put on record what a guard asks to be kept."""
-        if self._journal.guard_states().get(kept.guard) != kept.state:
+        if self._guard_states.get(kept.guard) != kept.state:
+            self._guard_states[kept.guard] = kept.state
             self._desk.keep([kept])
 
     @on(RiskStateChanged)

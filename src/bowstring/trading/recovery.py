@@ -7,7 +7,7 @@ Orders that are still unknown are resolved, then every strategy is told where it
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -31,12 +31,12 @@ class Recovery:
         self.reconciliation = Reconciliation(desk, cursor_ns=remembered.cursor_ns)
         self._stream = PrivateStream(desk, reconciliation=self.reconciliation, on_change=on_stream)
 
-    def recall_risk(self) -> None:
+    def recall_risk(self, guard_states: Mapping[str, str]) -> None:
         """Tell guards what they asked to be kept, and everybody that trading is not what it should be."""
-        journal = self._desk.journal
-        self._desk.tell(GuardState(guard=guard, state=state) for guard, state in journal.guard_states().items())
-        if journal.risk.state != "active":
-            self._desk.tell([replace(journal.risk, seq=0, cause=0, received_ns=0, depth=0)])
+        risk = self._desk.journal.risk
+        self._desk.tell(GuardState(guard=guard, state=state) for guard, state in guard_states.items())
+        if risk.state != "active":
+            self._desk.tell([replace(risk, seq=0, cause=0, received_ns=0, depth=0)])
 
     async def run(self, strategies: Iterable[str], *, within_s: float) -> None:
         """Recover. Returns when that is done, or after so many seconds: then it goes on, and the desk stays closed."""
