@@ -172,6 +172,7 @@ class ScriptedGateway:
         is_async: bool = False,
         validity_s: float = 3.0,
         query_lag_s: float = 1.0,
+        symbols: Sequence[str] = ("BTC/USDT", "ETH/USDT"),
         ledger: "Ledger | None" = None,
     ) -> None:
         self.venue = venue
@@ -181,6 +182,7 @@ class ScriptedGateway:
         self.keeps_order = keeps_order
         self.query_lag_s = query_lag_s
         self.validity_s = validity_s
+        self.symbols = symbols
         self.is_async = is_async
         self.lag_s = 0.0
         self.skew_s = 0.0
@@ -241,7 +243,7 @@ class ScriptedGateway:
     # The `Gateway`
 
     async def open(self) -> Sequence[Instrument]:
-        return await self._read("open", lambda: [instrument(self.venue, symbol) for symbol in ("BTC/USDT", "ETH/USDT")])
+        return await self._read("open", lambda: [instrument(self.venue, symbol) for symbol in self.symbols])
 
     async def close(self) -> None:
         await self._read("close", self.disconnect)

@@ -339,3 +339,59 @@ async def test_fills_are_asked_for_since_the_last_questions_less_their_lag_and_a
         await until(lambda: bot.gateway.count("fills_since") == 2)
 
         assert bot.gateway.since_ns // 10**8 == (first_ns - 62_000_000_000) // 10**8
+
+
+@simulated
+async def test_what_one_strategy_has_and_another_owes_is_nothing_together() -> None:
+    async with Bot(names=("one", "two")) as bot:
+        bot.ledger.fill(await bot.open(by="one", quantity="5", side="buy"), "5")
+        bot.ledger.fill(await bot.open(by="two", quantity="5", side="sell"), "5")
+        await until(lambda: len(bot.events(Position)) == 2)
+        bot.gateway.holdings["BTC"] = Decimal(0)
+        await asyncio.sleep(100)
+
+        assert reasons(bot) == []
+
+
+@simulated
+async def test_a_block_while_it_is_asked_is_one_more_reason_to_ask() -> None:
+    async with Bot() as bot:
+        bot.gateway.then("balances", Reply(answers_s=1.0))
+        bot.publish(LoopBlocked(handler="Trader.think", blocked_s=1.5))
+        await until(lambda: bot.gateway.count("balances") == 2)
+        bot.publish(LoopBlocked(handler="Trader.plan", blocked_s=2.5))
+        bot.gateway.then("balances", reset())
+        await until(lambda: bot.gateway.count("balances") == 3)
+        refused = bot.place()
+        assert bot.outcome(refused)[1] == "no new risk at venue: Trader.plan blocked the event loop for 2.5 s"
+        await asyncio.sleep(1)
+
+        await bot.open()
+
+
+@pytest.mark.parametrize(("fee_currency", "expected"), [("BTC", 1), ("USDT", 1), ("ETH", 0)])
+@simulated
+async def test_a_currency_in_which_other_fees_are_paid_is_not_compared(fee_currency: str, expected: int) -> None:
+    async with Bot() as bot:
+        eth = await bot.open(symbol="ETH/USDT", quantity="5")
+        bot.ledger.fill(eth, "5")
+        btc = await bot.open(quantity="5")
+        bot.ledger.fill(btc, "5", fee="0.1", fee_currency=fee_currency)
+        await until(lambda: len(bot.events(Position)) == 2)
+        bot.gateway.holdings["ETH"] = Decimal("4.9")
+        await asyncio.sleep(100)
+
+        assert len(reasons(bot)) == expected
+
+
+@simulated
+async def test_a_currency_in_which_other_things_are_paid_for_is_not_compared() -> None:
+    async with Bot(ScriptedGateway(symbols=("BTC/USDT", "ETH/BTC"))) as bot:
+        for symbol in ("BTC/USDT", "ETH/BTC"):
+            order = await bot.open(symbol=symbol, quantity="5")
+            bot.ledger.fill(order, "5")
+        await until(lambda: len(bot.events(Position)) == 2)
+        bot.gateway.holdings["BTC"] = Decimal(1)
+        await asyncio.sleep(100)
+
+        assert reasons(bot) == []

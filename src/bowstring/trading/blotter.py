@@ -1,7 +1,7 @@
 """The blotter: all orders of one account that this bot placed, their fills, and the positions they make. No I/O."""
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -34,6 +34,7 @@ class Blotter:
         self._short: dict[str, None] = {}
         self._trades: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._positions: dict[tuple[str, str], Decimal] = {}
+        self._fees: set[tuple[str, str]] = set()
         self.external: dict[str, OpenOrder] = {}
 
     def restore(self, remembered: Remembered) -> None:
@@ -45,6 +46,7 @@ class Blotter:
             self.live[order.client_order_id] = replace(order, status="unknown", reason=CRASHED) if is_pending else order
         self._trades.update(dict.fromkeys(remembered.trades))
         self._filled.update(remembered.filled)
+        self._fees.update(remembered.fees)
         for order in (*self.live.values(), *self._finished.values()):
             self._note_short(order)
         for position in remembered.positions:
@@ -126,6 +128,7 @@ class Blotter:
         self._trades[report.symbol, report.trade_id] = None
         if len(self._trades) > FILLS_KEPT:
             self._trades.popitem(last=False)
+        self._fees.add((report.symbol, report.fee_currency))
         filled = EXACT.add(self._filled.get(order.client_order_id, ZERO), report.quantity)
         self._filled[order.client_order_id] = filled
         cumulative = OrderReport(
@@ -136,6 +139,23 @@ class Blotter:
             self._position(order, report),
             *self.take_report(cumulative),
         ]
+
+    def owned(self) -> Iterator[tuple[str, str, Decimal]]:
+        """Symbol, base currency and, of all positions in that currency together, the quantity.
+
+        Of spot only, and not of a currency that is spent on something else as well: as a quote, or for fees.
+        """
+        together: defaultdict[str, Decimal] = defaultdict(Decimal)
+        traded: dict[str, str] = {}
+        spent: set[str] = set()
+        for position in self.positions():
+            instrument = self.instruments.get(position.symbol)
+            if instrument is not None and ":" not in position.symbol:
+                traded[position.symbol] = instrument.base
+                spent.add(instrument.quote)
+                together[instrument.base] = EXACT.add(together[instrument.base], position.quantity)
+        spent.update(currency for symbol, currency in self._fees if currency != traded.get(symbol))
+        return ((symbol, base, together[base]) for symbol, base in traded.items() if base not in spent)
 
     def _position(self, order: Order, report: FillReport) -> Position:
         key = order.strategy, order.symbol

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from functools import reduce
 
 from msgspec import Struct
 
@@ -150,23 +149,10 @@ class Reconciliation:
     def _shortfalls(self, balances: Sequence[BalanceReport]) -> Iterator[Problem]:
         """Where strategies have more than the account. What it has beyond is not the bot's business."""
         held = {balance.currency: EXACT.add(balance.free, balance.locked) for balance in balances}
-        for symbol, needed in self._owned():
-            instrument = self._desk.blotter.instruments.get(symbol)
-            if balances and instrument is not None and needed > held.get(instrument.base, Decimal(0)):
-                there = held.get(instrument.base, Decimal(0))
-                yield symbol, f"positions are {needed:f} {instrument.base} together, and the account has {there:f}"
-
-    def _owned(self) -> Iterator[tuple[str, Decimal]]:
-        """Of each symbol of the bot's positions: what those in its base currency are together."""
-        blotter = self._desk.blotter
-        by_base: dict[str, list[tuple[str, Decimal]]] = {}
-        for position in blotter.positions():
-            instrument = blotter.instruments.get(position.symbol)
-            if instrument is not None and ":" not in position.symbol and position.quantity > 0:
-                by_base.setdefault(instrument.base, []).append((position.symbol, position.quantity))
-        for held in by_base.values():
-            together = reduce(EXACT.add, (quantity for _symbol, quantity in held), Decimal(0))
-            yield from ((symbol, together) for symbol in dict.fromkeys(symbol for symbol, _quantity in held))
+        for symbol, currency, needed in self._desk.blotter.owned() if balances else ():
+            there = held.get(currency, Decimal(0))
+            if needed > there:
+                yield symbol, f"positions are {needed:f} {currency} together, and the account has {there:f}"
 
 
 class _Answers(Struct, frozen=True, kw_only=True):

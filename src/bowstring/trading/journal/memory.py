@@ -45,6 +45,7 @@ class MemoryJournal:
         self._cursors: dict[str, int] = {}
         self._mismatches: dict[Key, str] = {}
         self._guards: dict[str, str] = {}
+        self._fees: set[tuple[str, str, str]] = set()
         self._users = 0
 
     def open(self, clock: Clock) -> bool:
@@ -86,6 +87,7 @@ class MemoryJournal:
             positions=[_bare(position) for position in self._positions.values() if position.venue == venue],
             cursor_ns=self._cursors.get(venue, 0),
             mismatches={symbol: reason for (where, symbol), reason in self._mismatches.items() if where == venue},
+            fees=sorted((symbol, currency) for where, symbol, currency in self._fees if where == venue),
         )
 
     def guard_states(self) -> Mapping[str, str]:
@@ -114,6 +116,7 @@ class MemoryJournal:
         key = fill.venue, fill.client_order_id
         if key in self._live or key in self._finished:
             self._fills[key].setdefault((fill.symbol, fill.trade_id), fill.quantity)
+            self._fees.add((fill.venue, fill.symbol, fill.fee_currency))
 
     def _keep(self, order: Order) -> None:
         key = order.venue, order.client_order_id

@@ -31,7 +31,8 @@ class Remembered(Struct, frozen=True, kw_only=True):
     the latest that are final. Both are in the order in which they were recorded. ``trades`` are the ``(symbol,
     trade_id)`` of their fills and ``filled`` the sum of those, in base units, by client order id. ``positions`` have
     all that ever filled. ``cursor_ns`` is the latest `Cursor`, 0: none.
-    ``mismatches`` say by symbol why no new risk may be taken in it.
+    ``mismatches`` say by symbol why no new risk may be taken in it. ``fees`` are the ``(symbol, currency)`` in which
+    any were taken.
     """
 
     live: Sequence[Order] = ()
@@ -41,6 +42,7 @@ class Remembered(Struct, frozen=True, kw_only=True):
     positions: Sequence[Position] = ()
     cursor_ns: int = 0
     mismatches: Mapping[str, str] = {}
+    fees: Sequence[tuple[str, str]] = ()
 
 
 class Journal(Protocol):

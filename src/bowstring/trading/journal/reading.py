@@ -33,6 +33,9 @@ WHERE ended IS NOT NULL AND +venue = ? ORDER BY ended DESC LIMIT 1 OFFSET ?
 """
 
 
+FEES = "SELECT DISTINCT symbol, fee_currency FROM fills WHERE venue = ?"
+
+
 def recall(database: Database, venue: str) -> Remembered:
     """What is on record of the account at a venue. Raises `Damaged`."""
     live = database.select(IntentRow, LIVE, (venue,))
@@ -56,6 +59,7 @@ def recall(database: Database, venue: str) -> Remembered:
         filled=dict(filled),
         positions=[_position(row) for row in database.select(PositionRow, "WHERE venue = ?", (venue,))],
         cursor_ns=cursors[0].time_ns if cursors else 0,
+        fees=sorted((str(symbol), str(currency)) for symbol, currency in database.execute(FEES, (venue,))),
         mismatches={row.symbol: row.reason for row in database.select(MismatchRow, "WHERE venue = ?", (venue,))},
     )
 
