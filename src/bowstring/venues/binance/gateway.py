@@ -1,7 +1,8 @@
 """Trading on Binance Spot: a `Gateway` over the WebSocket API, and over REST where that is down.
 
 Orders are written in the caller's stack, on the connection that brings the account's events. Questions go over REST,
-whose client waits and repeats. What an answer proves is decided in `session` and in `bowstring.net.http`. A little over 300 lines: all calls of the protocol, most of which only translate.
+whose client waits and repeats. What an answer proves is decided in `session` and in `bowstring.net.http`. A little over
+300 lines: all calls of the protocol, most of which only translate.
 """
 
 import asyncio
@@ -30,9 +31,8 @@ from bowstring.venues.binance.order_results import (
     parse_query,
     parse_replaced,
     parse_time,
-    refused_replacement,
 )
-from bowstring.venues.binance.refusal import ARCHIVED, NO_SUCH_ORDER, SKEWED
+from bowstring.venues.binance.refusal import ARCHIVED, NO_SUCH_ORDER, REPLACED_IN_PART, SKEWED
 from bowstring.venues.binance.rest_account import RestAccount
 from bowstring.venues.binance.rest_orders import RestOrders
 from bowstring.venues.binance.session import Event, Session
@@ -164,7 +164,7 @@ class BinanceGateway:
         """The new order is placed only if the old one could be cancelled."""
         instrument = self._checked(order)
         params = replacing(old, order, instrument.venue_symbol)
-        on_rejected = partial(refused_replacement, order.client_order_id)
+        on_rejected = partial(_refused_replacement, order.client_order_id)
         session = self._session()
         if session is None:
             return self._elsewhere(self._rest_orders().replace(params, on_rejected))
@@ -302,6 +302,13 @@ class BinanceGateway:
             return
         for balance in self._balances.news(event, is_newest=is_newest):
             self._report(balance)
+
+
+def _refused_replacement(client_order_id: str, rejection: Rejected) -> OrderReport:
+    """The new order's end if the old one was cancelled for it. Raises the rejection if it was not."""
+    if rejection.code != REPLACED_IN_PART:
+        raise rejection
+    return OrderReport(client_order_id=client_order_id, status="rejected", reason=str(rejection))
 
 
 def _nobody_listens(report: Report) -> None:

@@ -10,11 +10,10 @@ from typing import TypeVar
 from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
-from bowstring.core.errors import BadMessage, Rejected
+from bowstring.core.errors import BadMessage
 from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderReport
 from bowstring.trading.messages import OrderStatus, Side
 from bowstring.venues.binance.payloads import Frame, Id, Milliseconds, number
-from bowstring.venues.binance.refusal import REPLACED_IN_PART
 from bowstring.venues.binance.wire import MALFORMED
 
 T = TypeVar("T")
@@ -162,13 +161,6 @@ def parse_account(result: Frame | Raw) -> tuple[int, list[BalanceReport]]:
     """The account's number and its balances."""
     account = _decode(_account, result, "account")
     return account.uid, [balance(one.asset, one.free, one.locked) for one in account.balances]
-
-
-def refused_replacement(client_order_id: str, rejection: Rejected) -> OrderReport:
-    """The new order's end if the old one was cancelled for it. Raises the rejection if it was not."""
-    if rejection.code != REPLACED_IN_PART:
-        raise rejection
-    return OrderReport(client_order_id=client_order_id, status="rejected", reason=str(rejection))
 
 
 def parse_time(result: Frame | Raw) -> int:
