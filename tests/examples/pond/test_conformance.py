@@ -23,6 +23,7 @@ class PondUnderTest(VenueUnderTest):
             quantity=Decimal("1.237"),
             collectors=[alice.market()],
             other_account=PondVenue(pond.port, account="bob").gateway(),
+            another_client=alice.gateway(),
             lacks=dict.fromkeys(("ioc", "fok", "post_only"), "Pond has plain limit orders only"),
         )
         self._pond = pond

@@ -32,6 +32,8 @@ class OnLocalExchange(VenueUnderTest):
         *,
         counterparty: BinanceGateway,
         other_account: BinanceGateway,
+        another_client: BinanceGateway,
+        secrets: Sequence[str],
         collectors: Sequence[Collector],
     ) -> None:
         super().__init__(
@@ -42,6 +44,8 @@ class OnLocalExchange(VenueUnderTest):
             quantity=Decimal("0.01237"),
             collectors=collectors,
             other_account=other_account,
+            another_client=another_client,
+            secrets=secrets,
         )
         self._server, self._gateway, self._counterparty = server, gateway, counterparty
         self._numbers = count(1)
@@ -103,7 +107,7 @@ class OnBinance(GatewayConformance):
     @asynccontextmanager
     async def venue(self) -> AsyncGenerator[VenueUnderTest]:
         accounts = funded_accounts(["alice", "bob", "carol"], balances=FUNDS, folder=self.folder)
-        settings = Settings(symbols=["BTCUSDT"], accounts=accounts, speed=0, limits=UNLIMITED)
+        settings = Settings(symbols=["BTCUSDT"], accounts=accounts, speed=0, limits=UNLIMITED, cancel_after=True)
         async with ExchangeServer(settings) as server:
             alice, bob, carol = (
                 Binance("local", account=account.name, rest_url=server.addresses.rest, ws_url=server.addresses.ws)
@@ -118,6 +122,8 @@ class OnBinance(GatewayConformance):
                 gateway,
                 counterparty=counterparty,
                 other_account=carol.gateway(keys=self.keys(credentials[2])),
+                another_client=alice.gateway(keys=self.keys(credentials[0]), orders_over="rest"),
+                secrets=[secret for one in credentials for secret in (one.key, one.secret, one.ed25519_key) if secret],
                 collectors=[alice.stream(quotes=[SYMBOL], trades=[SYMBOL])],
             )
             await counterparty.open()

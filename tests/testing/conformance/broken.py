@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from bowstring.core.messages import Event
 from bowstring.market.events import Quote, Trade
 from bowstring.market.instrument import Instrument
 from bowstring.testing import GatewayConformance as Suite
-from bowstring.trading.gateway import BalanceReport, FillReport, OrderRef, OrderReport, Report
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
 from tests.testing.conformance.paper import Feed, SlowPaper
 
@@ -170,6 +171,152 @@ class SaysNotSentOfALostAnswer(SlowPaper):
 class TellsMilliseconds(SlowPaper):
     async def time_ns(self) -> int:
         return self.clock.now_ns() // 1_000_000
+
+
+# The account
+
+
+@fails(Suite.test_its_account_is_the_same_for_all_its_clients)
+class NamesItself(SlowPaper):
+    """Not the account."""
+
+    async def open(self) -> Sequence[Instrument]:
+        instruments = await super().open()
+        self.account = f"client {id(self)}"
+        return instruments
+
+
+@fails(Suite.test_its_account_is_the_same_for_all_its_clients)
+class NamesNothing(SlowPaper):
+    async def open(self) -> Sequence[Instrument]:
+        instruments = await super().open()
+        self.account = ""
+        return instruments
+
+
+@fails(Suite.test_two_accounts_are_two)
+class NamesTheVenueOnly(SlowPaper):
+    async def open(self) -> Sequence[Instrument]:
+        instruments = await super().open()
+        self.account = "paper"
+        return instruments
+
+
+@fails(Suite.test_its_account_stays_what_it_is)
+class NamesTheSession(SlowPaper):
+    sessions = 0
+
+    async def stream(self, report: Callable[[Report], None], ready: Callable[[], None]) -> None:
+        self.sessions += 1
+        self.account = f"{self.holder} {self.sessions}"
+        await super().stream(report, ready)
+
+
+@fails(Suite.test_its_account_holds_no_secret)
+class NamesItsKey(SlowPaper):
+    async def open(self) -> Sequence[Instrument]:
+        instruments = await super().open()
+        self.account = f"{self.holder}, by the key"
+        return instruments
+
+
+@fails(Suite.test_open_orders_tell_what_was_ordered)
+class ShowsWhatIsLeft(SlowPaper):
+    async def open_orders(self) -> Sequence[OpenOrder]:
+        return [replace(one, quantity=one.quantity - one.report.filled) for one in await super().open_orders()]
+
+
+@fails(Suite.test_orders_that_another_client_placed_are_shown)
+class ShowsItsOwnOrders(SlowPaper):
+    """Those that it remembers."""
+
+    known = ""
+
+    def place(self, order: PlaceOrder) -> Answer:
+        self.known += f" {order.client_order_id} "
+        return super().place(order)
+
+    async def open_orders(self) -> Sequence[OpenOrder]:
+        shown = await super().open_orders()
+        return [one for one in shown if f" {one.report.client_order_id} " in self.known]
+
+
+# The dead-man switch
+
+
+@fails(Suite.test_what_is_not_offered_is_not_taken)
+class AgreesToAnything(SlowPaper):
+    async def open(self) -> Sequence[Instrument]:
+        instruments = await super().open()
+        self.offers_cancel_after = False
+        return instruments
+
+    async def cancel_after(self, seconds: float) -> None:
+        pass
+
+
+@fails(Suite.test_orders_are_cancelled_when_nothing_is_heard)
+class AgreesAndForgets(SlowPaper):
+    async def cancel_after(self, seconds: float) -> None:
+        pass
+
+
+@fails(Suite.test_orders_are_cancelled_when_nothing_is_heard)
+class CountsMilliseconds(SlowPaper):
+    """It was told seconds."""
+
+    async def cancel_after(self, seconds: float) -> None:
+        await super().cancel_after(seconds / 1000)
+
+
+@fails(Suite.test_orders_live_while_something_is_heard)
+class CountsFromTheFirst(SlowPaper):
+    async def cancel_after(self, seconds: float) -> None:
+        if self.countdown is None:
+            await super().cancel_after(seconds)
+
+
+@fails(Suite.test_orders_live_once_it_was_called_off)
+class IgnoresZero(SlowPaper):
+    """As if there were nothing to set."""
+
+    async def cancel_after(self, seconds: float) -> None:
+        if seconds:
+            await super().cancel_after(seconds)
+
+
+@fails(Suite.test_it_is_the_venue_that_counts)
+class CountsItself(SlowPaper):
+    """And cancels what there is, if it is still there to do it."""
+
+    tasks: set[asyncio.Task[None]]
+
+    async def cancel_after(self, seconds: float) -> None:
+        self.tasks = {asyncio.get_running_loop().create_task(self._cancel_later(seconds))}
+
+    async def _cancel_later(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        with suppress(NotSent):
+            for order in await self.open_orders():
+                await self.cancel(OrderRef(symbol=order.symbol, client_order_id=order.report.client_order_id))
+
+
+@fails(Suite.test_the_orders_of_other_clients_are_cancelled_too)
+class CancelsItsOwn(SlowPaper):
+    """Those that it placed."""
+
+    known = ""
+
+    def place(self, order: PlaceOrder) -> Answer:
+        self.known += f" {order.client_order_id} "
+        return super().place(order)
+
+    def cancel_all(self) -> None:
+        for order in self._account.open_orders():
+            client_order_id = order.report.client_order_id
+            if f" {client_order_id} " in self.known:
+                self._account.cancel(OrderRef(symbol=order.symbol, client_order_id=client_order_id), time_ns=0)
+        self._advance(self.clock.now_ns())
 
 
 # Orders

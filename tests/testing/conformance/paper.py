@@ -1,7 +1,7 @@
 """A paper account as a venue under test: its feed shows what the counterparty does."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import count
@@ -11,7 +11,7 @@ from bowstring.core.components import Collector, Emit
 from bowstring.market.events import Quote, Trade
 from bowstring.market.instrument import Instrument
 from bowstring.testing import VenueUnderTest
-from bowstring.trading.gateway import OrderReport
+from bowstring.trading.gateway import OrderRef, OrderReport
 from bowstring.trading.messages import PlaceOrder, Side
 from bowstring.trading.paper.gateway import PaperGateway
 from tests.trading.paper.record import VirtualLoop
@@ -35,9 +35,46 @@ INSTRUMENT = Instrument(
 
 
 class SlowPaper(PaperGateway):
-    """Its orders arrive at once, and their answers come ``slow_s`` later."""
+    """Its orders arrive at once, and their answers come ``slow_s`` later.
+
+    ``holder``: whose account it is at a venue that has several clients for each, and a dead-man switch.
+    """
 
     slow_s = 0.0
+    holder = ""
+    first: "SlowPaper | None" = None
+    countdown: asyncio.TimerHandle | None = None
+
+    async def open(self) -> Sequence[Instrument]:
+        self.account = self.holder
+        self.offers_cancel_after = bool(self.holder)
+        return await super().open()
+
+    def join(self, other: "SlowPaper") -> None:
+        """Be another client of the same account."""
+        self.first, self.holder = other, other.holder
+        self._account, self._in_flight = other._account, other._in_flight
+
+    def _advance(self, now_ns: int, *, event: Quote | Trade | None = None) -> None:
+        if self.first is None:
+            super()._advance(now_ns, event=event)
+        else:
+            self.first._advance(now_ns, event=event)
+
+    async def cancel_after(self, seconds: float) -> None:
+        if not self.offers_cancel_after:
+            await super().cancel_after(seconds)
+        if self.countdown is not None:
+            self.countdown.cancel()
+        self.countdown = asyncio.get_running_loop().call_later(seconds, self.cancel_all) if seconds else None
+
+    def cancel_all(self) -> None:
+        """At the venue, whoever is connected."""
+        now_ns = self.clock.now_ns()
+        for order in self._account.open_orders():
+            ref = OrderRef(symbol=order.symbol, client_order_id=order.report.client_order_id)
+            self._account.cancel(ref, time_ns=now_ns)
+        self._advance(now_ns)
 
     def place(self, order: PlaceOrder) -> "asyncio.Future[OrderReport]":
         answer = super().place(order)
@@ -104,7 +141,9 @@ class Feed(Collector):
 
 
 class PaperVenue(VenueUnderTest):
-    def __init__(self, gateway: SlowPaper, *, feed: Feed) -> None:
+    def __init__(
+        self, gateway: SlowPaper, *, feed: Feed, other_account: SlowPaper, another_client: SlowPaper | None
+    ) -> None:
         super().__init__(
             gateway,
             symbol=SYMBOL,
@@ -112,7 +151,10 @@ class PaperVenue(VenueUnderTest):
             high=HIGH,
             quantity=Decimal("0.01237"),
             collectors=[feed],
-            other_account=PaperGateway("paper:other", clock=gateway.clock, instruments=[], balances={}),
+            other_account=other_account,
+            another_client=another_client,
+            secrets=["the key"],
+            lacks={} if another_client else {"clients": "an account on paper is its gateway's own"},
         )
         self._paper, self._feed = gateway, feed
 
@@ -136,19 +178,24 @@ class PaperVenue(VenueUnderTest):
 
 @asynccontextmanager
 async def paper_venue(
-    kind: type[SlowPaper] = SlowPaper, *, feed_kind: type[Feed] = Feed, replaces_natively: bool = False
+    kind: type[SlowPaper] = SlowPaper,
+    *,
+    feed_kind: type[Feed] = Feed,
+    replaces_natively: bool = False,
+    has_clients: bool = False,
 ) -> AsyncGenerator[VenueUnderTest]:
-    """A venue on the loop's time, virtual or real."""
+    """A venue on the loop's time, virtual or real; ``has_clients``: with what real ones have beside paper's."""
     loop = asyncio.get_running_loop()
-    gateway = kind(
-        "paper",
-        clock=loop.clock if isinstance(loop, VirtualLoop) else Clock(),
-        instruments=[INSTRUMENT],
-        balances=BALANCES,
-        replaces_natively=replaces_natively,
+    clock = loop.clock if isinstance(loop, VirtualLoop) else Clock()
+    gateway, second, other = (
+        kind(venue, clock=clock, instruments=[INSTRUMENT], balances=BALANCES, replaces_natively=replaces_natively)
+        for venue in ("paper", "paper", "paper:other")
     )
+    if has_clients:
+        gateway.holder, other.holder = "alice", "bob"
+        second.join(gateway)
     feed = feed_kind(gateway)
     showing = asyncio.create_task(feed.keep_showing())
-    yield PaperVenue(gateway, feed=feed)
+    yield PaperVenue(gateway, feed=feed, other_account=other, another_client=second if has_clients else None)
     showing.cancel()
     await asyncio.wait({showing})

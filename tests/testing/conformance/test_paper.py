@@ -18,3 +18,13 @@ class TestPaperThatReplacesNatively(GatewayConformance):
 
     def venue(self) -> AbstractAsyncContextManager[VenueUnderTest]:
         return paper_venue(replaces_natively=True)
+
+
+class TestPaperWithClientsAndADeadManSwitch(GatewayConformance):
+    """What the broken gateways are made of is right."""
+
+    slow_s = 0.1
+    cancel_after_s = 0.2
+
+    def venue(self) -> AbstractAsyncContextManager[VenueUnderTest]:
+        return paper_venue(has_clients=True)

@@ -25,8 +25,8 @@ class BrokenPaper(GatewayConformance):
 
     def venue(self) -> AbstractAsyncContextManager[VenueUnderTest]:
         if issubclass(self._broken, Feed):
-            return paper_venue(feed_kind=self._broken, replaces_natively=True)
-        return paper_venue(self._broken, replaces_natively=True)
+            return paper_venue(feed_kind=self._broken, replaces_natively=True, has_clients=True)
+        return paper_venue(self._broken, replaces_natively=True, has_clients=True)
 
 
 def run(check: Check, broken: Broken) -> None:
@@ -77,8 +77,12 @@ class Bare(VenueUnderTest):
 @pytest.mark.parametrize(
     ("lacks", "message"),
     [
-        ({"accounts": "one"}, r"^collectors: give what the suite needs, or say in lacks why there is none$"),
-        ({"collectors": "none"}, r"^accounts: give what"),
+        (
+            {"accounts": "one", "clients": "one"},
+            r"^collectors: give what the suite needs, or say in lacks why there is none$",
+        ),
+        ({"collectors": "none", "clients": "one"}, r"^accounts: give what"),
+        ({"collectors": "none", "accounts": "one"}, r"^clients: give what"),
         ({"collectors": "", "accounts": "one"}, r"^lacks 'collectors': '': give a reason"),
         ({"stop": "none", "collectors": "none"}, r"^lacks 'stop': 'none': .* one of ioc, fok, "),
     ],

@@ -1,6 +1,8 @@
 """`GatewayConformance`: all checks of a `Gateway` with its collectors."""
 
+from bowstring.testing.conformance.account import AccountChecks
 from bowstring.testing.conformance.connection import ConnectionChecks
+from bowstring.testing.conformance.dead_man import DeadManChecks
 from bowstring.testing.conformance.fills import FillChecks
 from bowstring.testing.conformance.market import MarketChecks
 from bowstring.testing.conformance.money import MoneyChecks
@@ -14,6 +16,7 @@ from bowstring.testing.conformance.takers import TakerChecks
 
 class GatewayConformance(
     ConnectionChecks,
+    AccountChecks,
     OrderChecks,
     RefusalChecks,
     RequestChecks,
@@ -22,6 +25,7 @@ class GatewayConformance(
     MoneyChecks,
     ReplacingChecks,
     MarketChecks,
+    DeadManChecks,
     RandomDayChecks,
 ):
     """What a `Gateway` with its collectors must do: some fifty tests, each with a venue of its own.
