@@ -9,8 +9,8 @@ import apsw
 from bowstring.core.clock import Clock
 from bowstring.trading.journal.database import Database
 
-SOFT_FRAMES = 1_000  # 4 MB: SQLite checkpoints as often by default
-HARD_FRAMES = 16_000  # 64 MB: who writes on and on leaves no moment in which all is moved
+SOFT_FRAMES = 4_000  # 4 MB: SQLite checkpoints as often by default
+HARD_FRAMES = 64_000  # 64 MB: who writes on and on leaves no moment in which all is moved
 TRIES = 10
 
 

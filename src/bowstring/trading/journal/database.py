@@ -12,12 +12,13 @@ from bowstring.trading.journal.rows import Damaged, Row, Values, columns, unseal
 from bowstring.trading.journal.schema import APPLICATION_ID, MIGRATIONS
 
 MAGIC = b"SQLite format 3\0"
-PAGE_BYTES = 4096
+PAGE_BYTES = 1024  # a commit changes few rows in some places: of larger pages it writes three times as much
 IS_WAL = b"\x02\x02"  # the file's read and write version: https://www.sqlite.org/fileformat.html
 BUSY_MS = 100
 SOUND = (3, 51, 3)  # before, two connections could damage a file: https://www.sqlite.org/wal.html#walresetbug
 WAL_KEPT_BYTES = 4 * 2**20  # written over and over: a file that grows costs more
-SAY = "see `bowstring journal verify {path}`, and put a copy of it, or nothing, in its place"
+STORAGE = apsw.FullError, apsw.IOError, apsw.BusyError, apsw.CantOpenError, apsw.ReadOnlyError, OSError
+"""What says nothing about the file's content."""
 
 R = TypeVar("R", bound=Row)
 
@@ -128,8 +129,13 @@ def open_database(path: Path, *, synchronous: int, migrations: Sequence[str] = M
 
 
 def unusable(path: Path, error: object) -> ConfigError:
-    """What to raise of a file that cannot be read as a journal."""
-    return ConfigError(f"journal {path} cannot be used: {error}; {SAY.format(path=path)}")
+    """What to raise of a journal's file that cannot be opened or read."""
+    if isinstance(error, STORAGE):
+        return ConfigError(f"journal {path} cannot be opened: {error}")
+    return ConfigError(
+        f"journal {path} is damaged: {error}; see `bowstring journal verify {path}`, then restore a copy of it, or give "
+        "another path to begin a new one"
+    )
 
 
 def check_header(path: Path) -> None:

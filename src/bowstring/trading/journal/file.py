@@ -150,15 +150,14 @@ class JournalFile:
         self._database = database = open_database(self._path, synchronous=SYNCHRONOUS[self._durability])
         try:
             self.risk = self._read(lambda: reading.risk(database))
-            self._begin_epoch()
-            self._scribe = Scribe(database, clock=clock, keep=self._keep)
+            self._scribe = self._read(self._begin_epoch)
             self._failure = ""
             self._start_threads()
         except BaseException:
             database.close()
             raise
 
-    def _begin_epoch(self) -> None:
+    def _begin_epoch(self) -> Scribe:
         database, now_ns = self._database, self._clock.now_ns()
         ((latest,),) = database.execute("SELECT ifnull(max(number), 0) FROM epochs")
         database.epoch = int(str(latest))
@@ -171,6 +170,7 @@ class JournalFile:
 
         database.transact(begin)
         database.epoch, self._begun = number, row
+        return Scribe(database, clock=self._clock, keep=self._keep)
 
     def _start_threads(self) -> None:
         database, clock = self._database, self._clock

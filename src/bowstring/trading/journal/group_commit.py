@@ -25,7 +25,7 @@ class GroupCommit:
     """The journal's thread. All calls are carried out in their order; `record` tells when its orders are safe.
 
     ``transact`` does some work in one transaction; ``on_failure`` is called, in the thread, with what it raised, and
-    nothing is carried out any more after that.
+    returns what is raised of all that comes later, which is not carried out any more.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class GroupCommit:
         *,
         transact: Transact,
         clock: Clock,
-        on_failure: Callable[[BaseException], object],
+        on_failure: Callable[[BaseException], NotRecorded],
     ) -> None:
         self._database = database
         self._scribe = scribe
         self._transact = transact
         self._on_failure = on_failure
-        self._failure: BaseException | None = None
+        self._failure: NotRecorded | None = None
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread = clock.start_thread(self._run, name="journal")
 
@@ -93,8 +93,7 @@ class GroupCommit:
             if self._failure is None:
                 self._transact(lambda: self._do(jobs))
         except BaseException as error:  # noqa: BLE001  # whatever it is: those who wait must be told
-            self._failure = error
-            self._on_failure(error)
+            self._failure = self._on_failure(error)
         for job in jobs:
             job.answer(self._failure)
 
