@@ -96,6 +96,7 @@ class Sub:
     conflated: int = 0
     dropped: int = 0
     undelivered: int = 0
+    missed: int = 0
 
     @property
     def state(self) -> Seen:
@@ -142,7 +143,7 @@ class Model:
     """The model: guards W, G and H, executors X and Y, strategies S and T. W sees everything."""
 
     def __init__(self, setting: Setting, *, now_ns: int) -> None:
-        everything = (*KINDS, "ActionDone", "ActionRefused", "ActionFailed", "ComponentFailed")
+        everything = (*KINDS, "ActionDone", "ActionRefused", "ActionFailed", "ComponentFailed", "Resumed")
         self.guards = [
             Sub("W", "guard", {kind: ["W.note"] for kind in everything}),
             Sub("G", "guard", {kind: ["G.first"] for kind in KINDS}),
@@ -209,8 +210,11 @@ class Model:
 
     def resume(self, name: str) -> None:
         (sub,) = (sub for sub in self.subs if sub.name == name and sub.halted)
-        sub.halted = sub.frozen = False
-        self.turn(partial(self._catch_up, sub))
+        if sub.frozen:
+            self.turn(partial(self._renew, sub))
+            return
+        sub.halted = False
+        self.turn(partial(self._go_on_resumed, sub))
 
     def close_waiting(self) -> None:
         for work in self.works:
@@ -249,6 +253,7 @@ class Model:
             sub.published += 1
             if sub.frozen:
                 sub.undelivered += 1
+                sub.missed += 1
             elif sub.halted or sub.suspended or sub.waiting:
                 self._keep(sub, msg, handlers)
             else:
@@ -260,6 +265,7 @@ class Model:
         if msg.type not in {"Mark", "Tape"}:
             if len(sub.waiting) - len(market) == LOSSLESS_CAPACITY:
                 sub.undelivered += 1
+                sub.missed += 1
                 sub.frozen = sub.role != "observer"
                 if not sub.halted:
                     self._fail(sub, msg)
@@ -272,6 +278,26 @@ class Model:
             sub.dropped += 1
             sub.lost.append(market[0][0].seq)
         sub.waiting.append((msg, handlers))
+
+    def _go_on_resumed(self, sub: Sub) -> None:
+        self._catch_up(sub)
+        self._tell_resumed(sub, missed=0)
+
+    def _renew(self, sub: Sub) -> None:
+        self._drain()
+        if self._pending:
+            self._agenda.append(partial(self.turn, partial(self._renew, sub)))
+        elif sub.frozen:
+            missed, sub.missed = sub.missed + len(sub.waiting), 0
+            sub.undelivered += len(sub.waiting)
+            sub.waiting.clear()
+            sub.lost.clear()
+            sub.halted = sub.frozen = False
+            self._tell_resumed(sub, missed=missed)
+
+    def _tell_resumed(self, sub: Sub, *, missed: int) -> None:
+        if sub.role == "strategy":
+            self.publish(Msg("Resumed", detail=(sub.name, missed), strategy=sub.name))
 
     def _catch_up(self, sub: Sub) -> None:
         budget = Budget(self)

@@ -14,7 +14,7 @@ from bowstring.collectors.timer import Elapsed, Every
 from bowstring.core import run, stopping
 from bowstring.core.components import Collector, Emit, Executor, Strategy, on
 from bowstring.core.errors import ConfigError, Disconnected, StopIncomplete
-from bowstring.core.messages import Event
+from bowstring.core.messages import Event, KillSwitch, LoopBlocked
 
 SCENE = sys.argv[1]
 say = partial(print, flush=True)
@@ -98,6 +98,14 @@ class Printer(Strategy):
                 signal.raise_signal(signal.Signals[name])
                 say("after", name)
 
+    @on(KillSwitch)
+    def end(self, pulled: KillSwitch) -> None:
+        say("killed:", pulled.reason, pulled.by)
+
+    @on(LoopBlocked)
+    def complain(self, blocked: LoopBlocked) -> None:
+        say(blocked.handler, "blocked")
+
     @on(stopping.Stopping)
     def hear(self, event: stopping.Stopping) -> None:
         say("stopping:", event.reason)
@@ -138,6 +146,7 @@ def main() -> None:
             strategies=[Printer()],
             executors=[Keeper()],
             spin="spin" in sys.argv,
+            blocked_after_s=0.1 if SCENE == "stopped" else None,
         )
     finally:
         say("frozen" if gc.get_freeze_count() else "not frozen")

@@ -231,12 +231,12 @@ def test_a_halted_guard_is_not_asked() -> None:
 def test_while_risk_is_refused_everything_else_is_carried_out() -> None:
     witness, doer, judge = Witness(), Doer(), Judge(silent)
     queue = queue_of(witness, doer, judge, Bot(lambda _: [Risk(), Do()]))
-    queue.actions.refusing_risk = "stopping"
+    queue.actions.refusing_risk = {"one": "stopping", "two": "blocked"}
     queue.publish(Tick())
-    queue.actions.refusing_risk = ""
+    queue.actions.refusing_risk.clear()
     queue.publish(Tick())
 
-    assert witness.closings[0] == ("ActionRefused", "engine", "stopping")
+    assert witness.closings[0] == ("ActionRefused", "engine", "stopping; blocked")
     assert [type(action) for action in doer.given] == [Do, Risk, Do]
     assert len(judge.judged) == 3
 

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from multiprocessing import active_children
+from threading import Thread
 
 import pytest
 
@@ -8,10 +9,10 @@ from bowstring.core.components import Collector, Emit, Executor, Guard, Strategy
 from bowstring.core.engine import Engine
 from bowstring.core.errors import ConfigError, EventsMissed, StopIncomplete, WiringError
 from bowstring.core.inbox import LOSSLESS_CAPACITY
-from bowstring.core.messages import ComponentFailed, Event
+from bowstring.core.messages import Action, ActionRefused, ComponentFailed, Event, KillSwitch, Resumed
 from bowstring.core.process import in_process
 from bowstring.testing.simulation import simulate
-from tests.core.bots import Bot, Do, Doer, Echo, Level, Reader, Tick, Witness
+from tests.core.bots import Bot, Do, Doer, Echo, Level, Reader, Risk, Tick, Witness, silent
 from tests.core.lifecycle import (
     Diary,
     Feed,
@@ -364,6 +365,10 @@ def test_a_strategy_that_raises_is_halted_alone_until_it_is_resumed_with_what_wa
     assert witness.failures == [("bot", "strategy", True)]
 
 
+def fail(message: object) -> None:
+    raise ValueError("no books")
+
+
 def test_only_a_halted_component_can_be_resumed() -> None:
     async def course(engine: Engine, running: "asyncio.Future[None]") -> None:
         with pytest.raises(LookupError, match=r'^"bot" is not halted; halted: none$'):
@@ -373,9 +378,6 @@ def test_only_a_halted_component_can_be_resumed() -> None:
             engine.resume("bto")
         engine.stop()
 
-    def fail(message: object) -> None:
-        raise ValueError("no books")
-
     class Wrong(Witness):
         @on(Tick)
         def see(self, tick: Tick) -> None:
@@ -384,23 +386,102 @@ def test_only_a_halted_component_can_be_resumed() -> None:
     live(Feed(tick_and_wait), Bot(fail), Bot(name="other"), Wrong(), course=course)
 
 
-@pytest.mark.parametrize("missed", [1, 10])
-def test_a_component_that_missed_events_cannot_be_resumed(missed: int) -> None:
-    bot = Bot(forever)
+async def overflow(emit: Emit) -> None:
+    for n in range(1 + LOSSLESS_CAPACITY + 3):  # the first halts the bot
+        emit(Tick(n=n))
+    await forever()
 
-    async def flood(emit: Emit) -> None:
-        for n in range(1 + LOSSLESS_CAPACITY + missed):  # the first is being handled
-            emit(Tick(n=n))
-        await forever()
+
+def test_a_strategy_that_missed_events_is_resumed_without_what_waited_and_told_so() -> None:
+    class Recovering(Bot):
+        @on(Resumed)
+        def go_on(self, resumed: Resumed) -> None:
+            missed.append(resumed.missed)
 
     async def course(engine: Engine, running: "asyncio.Future[None]") -> None:
         await asyncio.sleep(1)
-        with pytest.raises(EventsMissed, match=f"^bot missed {missed} events, as its inbox was full: start the bot an"):
-            engine.resume("bot")
-        assert [account.undelivered for account in engine.accounts() if account.halted] == [missed]
+        bot.react = silent
+        engine.resume("bot")
+        await asyncio.sleep(1)
+        assert not any(account.halted for account in engine.accounts())
         engine.stop()
 
-    live(Feed(flood), bot, course=course)
+    missed: list[int] = []
+    bot = Recovering(fail)
+    live(Feed(overflow), bot, course=course)
+
+    assert missed == [LOSSLESS_CAPACITY + 3]
+    assert len(bot.seen) == 1
+
+
+def test_a_guard_that_missed_events_cannot_be_resumed() -> None:
+    class Wrong(Witness):
+        @on(Tick)
+        def see(self, tick: Tick) -> None:
+            fail(tick)
+
+    async def course(engine: Engine, running: "asyncio.Future[None]") -> None:
+        await asyncio.sleep(1)
+        with pytest.raises(EventsMissed, match=r"^Wrong missed \d+ events, as its inbox was full: start the bot anew$"):
+            engine.resume("Wrong")
+        engine.stop()
+
+    live(Feed(overflow), Wrong(), course=course)
+
+
+# --- the kill switch -------------------------------------------------------------------------------------------------
+
+
+def test_from_the_moment_that_the_kill_switch_is_pulled_nothing_adds_risk_until_it_is_rearmed() -> None:
+    witness, doer = Witness(), Doer()
+
+    def decide(tick: Tick) -> list[Action]:
+        if tick.n == 1:
+            engines[0].kill("prices look wrong", by="alice")
+        return [Risk(), Do()]
+
+    async def course(engine: Engine, running: "asyncio.Future[None]") -> None:
+        engines.append(engine)
+        await asyncio.sleep(2.5)
+        engine.rearm()
+        await asyncio.sleep(1)
+        engine.stop()
+
+    engines: list[Engine] = []
+    live(feed_of(*(Tick(n=n) for n in range(3)), pause_s=1), Bot(decide), witness, doer, course=course)
+
+    assert [type(action) for action in doer.given] == [Risk, Do, Do, Risk, Do]
+    assert witness.of(KillSwitch)[0].reason == "prices look wrong"
+    assert witness.of(KillSwitch)[0].by == "alice"
+    assert [closed.reason for closed in witness.of(ActionRefused)] == [
+        "the kill switch was pulled by alice: prices look wrong"
+    ]
+
+
+def test_it_can_be_pulled_in_any_thread(caplog: pytest.LogCaptureFixture) -> None:
+    reader = Reader()
+
+    def pull(tick: Tick) -> None:
+        thread = Thread(target=lambda: engine.kill("it is Friday", by="a thread"))
+        thread.start()
+        thread.join()
+
+    engine = Engine(collectors=[feed_of(Tick(), pause_s=0.01)], strategies=[Bot(pull), reader])
+    asyncio.run(engine.run())
+
+    assert [event.by for event in reader.seen if isinstance(event, KillSwitch)] == ["a thread"]
+    assert caplog.messages == ["the kill switch was pulled by a thread: it is Friday"]
+
+
+def test_before_it_runs_and_when_it_has_ended_too() -> None:
+    reader = Reader()
+
+    engine = Engine(collectors=[feed_of(Tick())], strategies=[reader])
+    engine.kill("not today", by="alice")
+    asyncio.run(engine.run())
+    engine.kill("too late", by="alice")
+
+    assert [event.reason for event in reader.seen if isinstance(event, KillSwitch)] == ["not today"]
 
 
 # --- strategies in processes -----------------------------------------------------------------------------------------

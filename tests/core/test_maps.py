@@ -330,6 +330,7 @@ def test_the_executor_inside_lives_as_if_it_were_outside() -> None:
 
         async def start(self, emit: Emit) -> None:
             diary.append(f"{self.name} starts at {self.clock.now_ns() - EPOCH_NS}")
+            diary.append(f"{type(self.engine).__name__} runs {', '.join(self.strategies)}")
             emit(Echo(n=0))
 
         async def stop(self) -> None:
@@ -338,7 +339,14 @@ def test_the_executor_inside_lives_as_if_it_were_outside() -> None:
     ears, client = Ears(), Client(lambda _tick: [Alert(n=1), Alert(n=3), Alert(n=5)])
     live(feed_of(Tick()), ears, client, ExecutorMap(Pager(), Alert, to_do))
 
-    assert diary == ["Pager starts at 0", "hears a tick", "pages", "pages", "stops"]
+    assert diary == [
+        "Pager starts at 0",
+        f"Engine runs {ears.name}, {client.name}",
+        "hears a tick",
+        "pages",
+        "pages",
+        "stops",
+    ]
     assert ears.numbers == [(Echo, 0), (Tick, 0), (Echo, 2), (Echo, 6)]
     assert client.closings[0] == ("ActionRefused", "Pager is full: 1 actions wait")
 

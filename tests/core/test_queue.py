@@ -9,7 +9,7 @@ import pytest
 from bowstring.core.components import Executor, Guard, Strategy, on
 from bowstring.core.errors import PublishError
 from bowstring.core.inbox import LOSSLESS_CAPACITY, MARKET_CAPACITY
-from bowstring.core.messages import Action, ActionRefused, ComponentFailed, Event, Events, Lagged
+from bowstring.core.messages import Action, ActionRefused, ComponentFailed, Event, Events, Lagged, Resumed
 from bowstring.core.queue import BACKLOG, MAX_CHAINED, MAX_DEPTH, EventQueue
 from bowstring.core.subscriber import Account
 from bowstring.testing.simulation import simulate
@@ -312,26 +312,6 @@ def test_what_comes_while_a_strategy_is_halted_waits_for_it() -> None:
     assert account.halted
 
 
-def test_a_halted_strategy_is_given_nothing_from_beyond_a_gap(on_loop: OnLoop) -> None:
-    async def main() -> None:
-        for n in range(1 + LOSSLESS_CAPACITY + 2):
-            queue.publish(Tick(n=n))
-        frozen.append(account_of(queue, "bot"))
-        bot.react = silent
-        queue.resume("bot")
-        await passes(5)
-        queue.publish(Tick(n=-1))
-
-    witness, bot = Witness(), Bot(fail)
-    frozen: list[Account] = []
-    queue = queue_of(witness, bot)
-    on_loop(main())
-
-    assert witness.failures == [("bot", "strategy", True)]
-    assert (frozen[0].waiting, frozen[0].undelivered) == (LOSSLESS_CAPACITY, 2)
-    assert [event.n for event in bot.seen if isinstance(event, Tick)] == [*range(1 + LOSSLESS_CAPACITY), -1]
-
-
 def test_a_failure_without_words_is_told_by_its_type() -> None:
     def wordless(tick: Tick) -> None:
         raise KeyError
@@ -439,6 +419,140 @@ def test_a_resumed_strategy_that_has_nothing_waiting_gets_what_comes() -> None:
     assert not account_of(queue, "bot").halted
 
 
+class Recovering(Bot):
+    """Reads `Resumed` too, in one list with the ticks."""
+
+    @on(Resumed)
+    def go_on(self, resumed: Resumed) -> None:
+        self.seen.append(resumed)
+
+    @property
+    def story(self) -> list[str]:
+        return [
+            f"tick {event.n}" if isinstance(event, Tick) else f"missed {event.missed}"
+            for event in self.seen
+            if isinstance(event, Tick | Resumed)
+        ]
+
+
+def publish_ticks(queue: EventQueue, first: int, last: int) -> None:
+    for n in range(first, last + 1):
+        queue.publish(Tick(n=n))
+
+
+def test_a_strategy_that_is_resumed_with_what_waited_is_told_so_after_that() -> None:
+    witness, bot = Witness(), Recovering(fail)
+    queue = queue_of(witness, bot)
+    publish_ticks(queue, 0, 2)
+    bot.react = silent
+    queue.resume("bot")
+    publish_ticks(queue, 3, 3)
+
+    assert bot.story == ["tick 0", "tick 1", "tick 2", "missed 0", "tick 3"]
+    assert [resumed.strategy for resumed in witness.of(Resumed)] == ["bot"]
+
+
+def test_one_that_missed_events_begins_anew_and_is_told_how_many(on_loop: OnLoop) -> None:
+    async def main() -> None:
+        publish_ticks(queue, 0, LOSSLESS_CAPACITY + 2)
+        frozen.append(account_of(queue, "bot"))
+        bot.react = silent
+        queue.resume("bot")
+        publish_ticks(queue, 2000, 2000)
+
+    frozen: list[Account] = []
+    bot = Recovering(fail)
+    queue = queue_of(bot)
+    on_loop(main())
+
+    account = account_of(queue, "bot")
+    assert (frozen[0].waiting, frozen[0].undelivered) == (LOSSLESS_CAPACITY, 2)
+    assert bot.story == ["tick 0", f"missed {LOSSLESS_CAPACITY + 2}", "tick 2000"]
+    assert (account.published, account.delivered) == (LOSSLESS_CAPACITY + 5, 3)
+    assert (account.waiting, account.undelivered, account.halted) == (0, LOSSLESS_CAPACITY + 2, False)
+
+
+def test_each_gap_is_counted_by_itself(on_loop: OnLoop) -> None:
+    async def main() -> None:
+        for missed in (3, 5):
+            bot.react = fail
+            publish_ticks(queue, 0, LOSSLESS_CAPACITY + missed)
+            bot.react = silent
+            queue.resume("bot")
+
+    bot = Recovering(fail)
+    queue = queue_of(bot)
+    on_loop(main())
+
+    gaps = [f"missed {LOSSLESS_CAPACITY + missed}" for missed in (3, 5)]
+    assert bot.story == ["tick 0", gaps[0], "tick 0", gaps[1]]
+
+
+def test_the_first_that_it_is_given_after_a_gap_is_that_it_was_resumed(on_loop: OnLoop) -> None:
+    async def main() -> None:
+        publish_ticks(queue, 0, LOSSLESS_CAPACITY + 1)
+        bot.react = silent
+        queue.publish(Echo())
+        await passes(10)
+        publish_ticks(queue, 9999, 9999)
+
+    class Resuming(Executor):
+        @on(Echo)
+        def answer(self, echo: Echo) -> Events:
+            queue.resume("bot")
+            queue.resume("bot")
+            return [Tick(n=n) for n in range(5000, 7500)]  # more than one turn's worth
+
+    bot = Recovering(fail)
+    queue = queue_of(Resuming(), bot)
+    on_loop(main())
+
+    assert bot.story == ["tick 0", f"missed {LOSSLESS_CAPACITY + 1 + 2500}", "tick 9999"]
+
+
+def test_what_was_dropped_before_a_gap_is_not_told_after_it(on_loop: OnLoop) -> None:
+    class Lagging(Recovering):
+        @on(Print)
+        def read(self, print_: Print) -> None:
+            self.seen.append(print_)
+
+        @on(Lagged)
+        def lag(self, lagged: Lagged) -> None:
+            self.seen.append(lagged)
+
+    async def main() -> None:
+        queue.publish(Tick())
+        for n in range(MARKET_CAPACITY + 7):
+            queue.publish(Print(n=n))
+        publish_ticks(queue, 1, LOSSLESS_CAPACITY + 1)
+        bot.react = silent
+        queue.resume("bot")
+        queue.publish(Print(n=-1))
+
+    bot = Lagging(fail)
+    queue = queue_of(bot)
+    on_loop(main())
+
+    account = account_of(queue, "bot")
+    assert [type(event) for event in bot.seen] == [Tick, Resumed, Print]
+    assert (account.dropped, account.undelivered) == (7, MARKET_CAPACITY + LOSSLESS_CAPACITY + 1)
+
+
+def test_of_a_guard_that_goes_on_nothing_is_told() -> None:
+    class Fragile(Witness):
+        @on(Tick)
+        def break_(self, tick: Tick) -> None:
+            fail(tick)
+
+    witness = Fragile()
+    queue = queue_of(witness)
+    queue.publish(Tick())
+    queue.resume("Fragile")
+
+    assert witness.of(Resumed) == []
+    assert not account_of(queue, "Fragile", role="guard").halted
+
+
 @pytest.mark.parametrize("name", ["bot", "nobody"])
 def test_only_what_is_halted_can_be_resumed(name: str) -> None:
     queue = queue_of(Bot())
@@ -470,7 +584,7 @@ def test_resuming_from_within_a_handler_does_not_break_the_order(on_loop: OnLoop
     on_loop(main())
 
     assert [type(event) for event in last.seen] == [Tick, ComponentFailed, Echo, Tick, Tick]
-    assert [tick.seq for tick in bot.seen] == [1, 4, 5]
+    assert [tick.seq for tick in bot.seen] == [1, 4, 6]
 
 
 def test_what_a_strategy_returns_after_it_was_halted_is_void(on_loop: OnLoop, caplog: pytest.LogCaptureFixture) -> None:

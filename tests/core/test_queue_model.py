@@ -22,6 +22,7 @@ from bowstring.core.messages import (
     Event,
     Lagged,
     Message,
+    Resumed,
 )
 from tests.core import model as naive
 from tests.core.bots import FakeClock, queue_of
@@ -75,6 +76,8 @@ def content(message: Message) -> object:
             return message.count, message.first, message.last
         case ComponentFailed():
             return message.component, message.halted
+        case Resumed():
+            return message.strategy, message.missed
         case _:
             raise AssertionError(message)
 
@@ -390,7 +393,8 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def refuse_risk_or_not(self) -> None:
         def real() -> None:
-            self.world.queue.actions.refusing_risk = "" if self.world.queue.actions.refusing_risk else "stopping"
+            refusing = self.world.queue.actions.refusing_risk
+            refusing.clear() if refusing else refusing.update(stop="stopping")
 
         def modelled() -> None:
             self.model.refusing_risk = not self.model.refusing_risk

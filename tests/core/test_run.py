@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +12,15 @@ from threading import Timer
 import pytest
 
 from bowstring.core.engine import Engine
+from bowstring.core.messages import KillSwitch
 from bowstring.core.run import run, run_engine
-from tests.core.bots import Bot, Tick
+from tests.core.bots import Bot, Doer, Risk, Tick, Witness
 from tests.core.lifecycle import Feed, feed_of, forever, tick_and_wait
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
 LOOPS = {"uvloop": "uvloop", "stock": "asyncio.unix_events"}
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
 
 both_loops = pytest.mark.parametrize("loop", LOOPS)
 
@@ -152,6 +154,36 @@ def test_it_does_even_if_a_handler_keeps_the_loop(loop: str, first: signal.Signa
     assert (code, lines) == (128 + second, [f"after {first.name}"])
 
 
+@both_loops
+def test_sigusr1_pulls_the_kill_switch_and_it_runs_on(loop: str) -> None:
+    with small_bot("wait", loop) as bot:
+        bot.read_until("up")
+        bot.signal(signal.SIGUSR1)
+        bot.read_until("killed: it was told to by a signal SIGUSR1")
+        bot.signal(signal.SIGUSR1)
+        bot.read_until("killed: it was told to by a signal SIGUSR1")
+        bot.signal(signal.SIGTERM)
+        code, lines, _ = bot.end()
+
+    assert (code, lines[0]) == (0, "stopping: SIGTERM")
+
+
+@both_loops
+def test_a_process_that_was_stopped_for_a_while_is_not_taken_for_blocked(loop: str) -> None:
+    with small_bot("stopped", loop) as bot:
+        bot.read_until("up")
+        for _ in range(3):
+            bot.signal(signal.SIGSTOP)
+            time.sleep(0.5)  # the time for which it stands still is real
+            bot.signal(signal.SIGCONT)
+            time.sleep(0.2)
+        bot.signal(signal.SIGTERM)
+        code, lines, errors = bot.end()
+
+    assert (code, errors) == (0, "")
+    assert lines[0] == "stopping: SIGTERM"
+
+
 def test_a_mistake_of_the_user_is_one_line_and_gives_exit_code_2() -> None:
     with small_bot("mistaken") as bot:
         code, lines, errors = bot.end()
@@ -222,6 +254,18 @@ def test_the_second_signal_counts_whatever_the_first_was(monkeypatch: pytest.Mon
     run(collectors=[feed_of(Tick())], strategies=[Bot(interrupt)])
 
     assert codes == [143]
+
+
+def test_the_kill_switch_works_while_a_handler_keeps_the_loop() -> None:
+    def interrupt(tick: Tick) -> Risk:
+        signal.raise_signal(signal.SIGUSR1)
+        return Risk()
+
+    witness, doer = Witness(), Doer()
+    run(collectors=[feed_of(Tick())], strategies=[Bot(interrupt)], guards=[witness], executors=[doer])
+
+    assert doer.given == []
+    assert [pulled.by for pulled in witness.of(KillSwitch)] == ["SIGUSR1"]
 
 
 def test_an_engine_of_ones_own_can_be_reached_while_it_runs() -> None:

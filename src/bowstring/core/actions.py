@@ -55,11 +55,12 @@ class Events(Protocol):
 class ActionQueue:
     """Actions on their way from strategies through guards to executors.
 
-    While ``refusing_risk`` holds a reason, actions that add risk are refused with it.
+    While ``refusing_risk`` is not empty, actions that add risk are refused: it says who does so, and why. Any thread
+    may add to it.
     """
 
     def __init__(self, wiring: Wiring, events: Events, *, clock: Clock) -> None:
-        self.refusing_risk = ""
+        self.refusing_risk: dict[str, str] = {}
         self._wiring = wiring
         self._events = events
         self._next_seq = events.next_seq
@@ -103,7 +104,7 @@ class ActionQueue:
                 self._failed_unheard(action, plan.missing(action))
                 continue
             if self.refusing_risk and action.adds_risk:
-                self._close(ActionRefused, action, by="engine", reason=self.refusing_risk)
+                self._close(ActionRefused, action, by="engine", reason="; ".join(self.refusing_risk.values()))
                 continue
             for guard, judge in plan.guards:
                 try:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from random import Random
+from typing import ClassVar
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -19,6 +20,7 @@ class Clock:
     ``monotonic_ns()``. So it never steps, and the difference of two readings is a duration.
     """
 
+    has_threads: ClassVar[bool] = True
     monotonic_ns: Callable[[], int]
     epoch_ns: int
     random: Random
@@ -31,6 +33,14 @@ class Clock:
     def now_ns(self) -> int:
         """The time in nanoseconds since the epoch."""
         return self.epoch_ns + self.monotonic_ns()
+
+    def cpu_ns(self) -> int:
+        """The CPU time that this process has used so far, in nanoseconds: it stands still while the process does."""
+        return time.process_time_ns()
+
+    def thread_id(self) -> int:
+        """What the interpreter calls the thread that asks."""
+        return threading.get_ident()
 
     def new_prefix(self) -> str:
         """A prefix for ids that no other run of any bot has: the time in ms and 31 random bits, then a hyphen."""

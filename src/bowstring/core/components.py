@@ -1,5 +1,6 @@
 """What users write: collectors, strategies, guards and executors, and `@on`, which declares their handlers."""
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterator, Sequence
 from typing import ClassVar, Never, Protocol, TypeVar
@@ -25,6 +26,28 @@ class Emit(Protocol):
 
     def drained(self) -> Awaitable[None]:
         """Wait until no running subscriber has anything waiting: for sources that can be paused."""
+        ...
+
+
+class Running(Protocol):
+    """What an executor can do to the bot that it is in, as a human does: its `Engine`.
+
+    ``shared`` is what executors leave for each other to find; ``started`` is set once everything has started.
+    """
+
+    shared: list[object]
+    started: asyncio.Event
+
+    def kill(self, reason: str, *, by: str) -> None:
+        """See `Engine.kill`."""
+        ...
+
+    def rearm(self) -> None:
+        """See `Engine.rearm`."""
+        ...
+
+    def resume(self, name: str) -> None:
+        """See `Engine.resume`."""
         ...
 
 
@@ -151,11 +174,12 @@ class Executor(Component):
     ``venue``, when set, is the venue whose actions it owns. A handler that waits is ``async def``, or a ``def`` that
     starts at once and returns an awaitable; at most ``max_in_flight`` of them run, ``capacity`` actions wait, more
     are refused. It may handle events too, and sees them before strategies do. ``strategies`` are the
-    names of the bot's, from the building of the engine on.
+    names of the bot's, and ``engine`` is what runs it, from the building of the engine on.
     """
 
     venue: str = ""
     strategies: Sequence[str] = ()
+    engine: Running
     max_in_flight: int = 16
     capacity: int = 1024
 

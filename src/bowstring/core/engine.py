@@ -1,7 +1,9 @@
 """The engine: owns the queues, the lifecycle and the supervision. Nothing else."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -9,6 +11,7 @@ from bowstring.core.checks import listed, warn_of_unheard_symbols
 from bowstring.core.clock import Clock
 from bowstring.core.components import Collector, Component, Executor, Guard, Strategy
 from bowstring.core.errors import EventsMissed, WiringError
+from bowstring.core.messages import KillSwitch
 from bowstring.core.owner import TaskOwner
 from bowstring.core.queue import EventQueue
 from bowstring.core.routing import Wiring, give_names
@@ -16,8 +19,11 @@ from bowstring.core.stopping import Stop
 from bowstring.core.subscriber import Account
 from bowstring.core.supervision import Emitter, supervise
 from bowstring.core.timers import Timers
+from bowstring.core.watchdog import Watchdog
 
 START_S = 60.0  # for each component
+
+log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -37,16 +43,19 @@ class Engine:
     ) -> None:
         self.clock = clock or Clock()
         self.started = asyncio.Event()
+        self.shared: list[object] = []
         self._collectors = listed(collectors, Collector)
         self._guards = listed(guards, Guard)
         self._strategies = listed(strategies, Strategy)
         self._executors = [*listed(executors, Executor), Timers()]
         components = [*self._collectors, *self._strategies, *self._guards, *self._executors]
         give_names(components)
+        self._components = components
         for component in components:
             component.clock = self.clock
         for executor in self._executors:
             executor.strategies = [strategy.name for strategy in self._strategies]
+            executor.engine = self
         self._wiring = Wiring(self._guards, self._executors, self._strategies)
         warn_of_unheard_symbols(self._strategies, self._collectors)
         self._queue = EventQueue(self._wiring, clock=self.clock, held=True)
@@ -55,6 +64,7 @@ class Engine:
         self._tasks = TaskOwner()
         self._reason = ""
         self._has_run = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
         """Start everything, run until `stop` or until all finite collectors have ended, and stop in order.
@@ -66,6 +76,7 @@ class Engine:
         if self._has_run:
             raise WiringError("this engine has run already: it runs once; make a new Engine, with new components")
         self._has_run = True
+        self._loop = asyncio.get_running_loop()
         life = self._tasks.own(self._live(), complaint="the engine did not end")
         asked = self._tasks.own(self._asked_to_stop.wait(), complaint="the engine did not end")
         ends: list[asyncio.Future[Any]] = [life, asked]
@@ -97,21 +108,46 @@ class Engine:
     def stop(self, reason: str = "asked to stop") -> None:
         """Begin to stop, in order; `run` returns when that is done. For the event loop's thread only."""
         self._reason = self._reason or reason
-        self._queue.actions.refusing_risk = "the engine is stopping"
+        self._queue.actions.refusing_risk["stop"] = "the engine is stopping"
         self._asked_to_stop.set()
 
-    def resume(self, name: str) -> None:
-        """Let a halted strategy or guard go on: what waited for it is delivered first.
+    def kill(self, reason: str, *, by: str) -> None:
+        """Publish a `KillSwitch`. From this call on nothing that adds risk is carried out, until `rearm`.
 
-        Raises LookupError if it is not halted, and `EventsMissed` if there was no room for all that waited.
+        It may be called in any thread, and by a signal handler. So it works also while a handler keeps the event loop
+        from running: what that one returns adds no risk any more, and the event is delivered as soon as the loop runs.
+        """
+        self._queue.actions.refusing_risk["kill switch"] = f"the kill switch was pulled by {by}: {reason}"
+        pulled = KillSwitch(reason=reason, by=by)
+        if self._loop is None:
+            self._pull(pulled)
+            return
+        with suppress(RuntimeError):  # the loop is closed: there is nothing left to stop
+            self._loop.call_soon_threadsafe(self._pull, pulled)
+
+    def rearm(self) -> None:
+        """Carry out again what adds risk. What executors keep to themselves, as that trading is halted, stays so."""
+        self._queue.actions.refusing_risk.pop("kill switch", None)
+
+    def resume(self, name: str) -> None:
+        """Let a halted strategy or guard go on. For the event loop's thread only.
+
+        What waited for it is delivered first. If there was no room for all that waited, a strategy is given nothing of
+        it, and begins anew with what comes. Either way `Resumed` says how many events it missed, and its executors of
+        orders then tell it where it stands. Raises LookupError if it is not halted, and `EventsMissed` for a guard that
+        missed any: what it knows cannot be told anew.
         """
         halted = {subscriber.name: subscriber for subscriber in self._wiring.subscribers if subscriber.halted}
         if name not in halted:
             raise LookupError(f'"{name}" is not halted; halted: {", ".join(halted) or "none"}')
-        if halted[name].frozen:
+        if halted[name].frozen and halted[name].role == "guard":
             missed = halted[name].undelivered
             raise EventsMissed(f"{name} missed {missed} events, as its inbox was full: start the bot anew")
         self._queue.resume(name)
+
+    def watchdog(self, *, after_s: float) -> Watchdog:
+        """What names the component that keeps the event loop from running for ``after_s``, to be started in `run`."""
+        return Watchdog(self._queue, self._components, clock=self.clock, after_s=after_s)
 
     def accounts(self) -> list[Account]:
         """Where every message went and how old it was, for each strategy, guard and executor."""
@@ -157,3 +193,7 @@ class Engine:
     def _supervise(self, collector: Collector) -> "asyncio.Future[None]":
         work = supervise(collector, queue=self._queue, clock=self.clock)
         return self._tasks.own(work, complaint=f"{collector.name} did not end when it was cancelled")
+
+    def _pull(self, pulled: KillSwitch) -> None:
+        log.critical("the kill switch was pulled by %s: %s", pulled.by, pulled.reason)
+        self._queue.publish(pulled)

@@ -54,6 +54,14 @@ class Inbox:
         self._market.popitem(last=False)
         return oldest
 
+    def discard(self) -> int:
+        """Let go of all events; returns how many there were."""
+        count = len(self)
+        self._lossless.clear()
+        self._market.clear()
+        self._lag = None
+        return count
+
     def take_lag(self) -> Lagged | None:
         """What was dropped since the last call, to be told before anything newer is delivered."""
         lag, self._lag = self._lag, None

@@ -91,6 +91,7 @@ class ExecutorMap(Executor, Generic[A]):
     async def start(self, emit: Emit) -> None:
         """Start the executor inside."""
         self._executor.name, self._executor.clock = self.name, self.clock
+        self._executor.strategies, self._executor.engine = self.strategies, self.engine
         await self._executor.start(emit)
 
     async def stop(self) -> None:

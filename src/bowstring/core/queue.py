@@ -24,7 +24,7 @@ from bowstring.core.actions import ActionQueue
 from bowstring.core.clock import Clock
 from bowstring.core.errors import PublishError
 from bowstring.core.inbox import Call
-from bowstring.core.messages import ComponentFailed, Event, Lagged, Message
+from bowstring.core.messages import ComponentFailed, Event, Lagged, Message, Resumed
 from bowstring.core.routing import Route, Wiring
 from bowstring.core.subscriber import Account, Subscriber
 from bowstring.core.tasks import FAILURES, TURN_EVENTS, TURN_NS, Turn, as_list, awaitable, start
@@ -136,12 +136,24 @@ class EventQueue:
             asyncio.get_running_loop().call_soon(self.turn, _nothing)
 
     def resume(self, name: str) -> None:
-        """Let a halted strategy or guard go on, with what waits for it first. Raises KeyError if none has this name."""
+        """Let a halted strategy or guard go on, with what waits for it first. Raises KeyError if none has this name.
+
+        One whose inbox is ``frozen`` goes on as soon as no delivery is under way; what waits for it is let go.
+        Of a strategy, `Resumed` tells.
+        """
         named = {subscriber.name: subscriber for subscriber in self._wiring.subscribers if subscriber.halted}
         subscriber = named[name]
-        subscriber.halted = subscriber.frozen = False
+        if subscriber.frozen:
+            self.turn(self._renew, subscriber)
+            return
+        subscriber.halted = False
         self.maybe_behind = True
-        self.turn(self._catch_up, subscriber)
+        self.turn(self._go_on_resumed, subscriber)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether all that was published has been given to its subscribers, or to their inboxes."""
+        return not self._pending
 
     def accounts(self) -> Iterator[Account]:
         """Where every message went, for each subscriber and each executor."""
@@ -262,6 +274,22 @@ class EventQueue:
         except FAILURES as error:
             self.fail(subscriber, error, cause=event)
         self._catch_up(subscriber)
+
+    def _go_on_resumed(self, subscriber: Subscriber) -> None:
+        self._catch_up(subscriber)
+        self._tell_resumed(subscriber, missed=0)
+
+    def _renew(self, subscriber: Subscriber) -> None:
+        """Resume without what waits, once all that was published before `Resumed` is delivered, or not, to it."""
+        self._drain()
+        if self._pending:
+            asyncio.get_running_loop().call_soon(self.turn, self._renew, subscriber)
+        elif subscriber.frozen:  # else it was asked for twice
+            self._tell_resumed(subscriber, missed=subscriber.renew())
+
+    def _tell_resumed(self, subscriber: Subscriber, *, missed: int) -> None:
+        if subscriber.role == "strategy":
+            self.publish(Resumed(strategy=subscriber.name, missed=missed))
 
     def _catch_up(self, subscriber: Subscriber) -> None:
         turn = Turn(self._monotonic_ns)

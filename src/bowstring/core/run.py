@@ -17,7 +17,9 @@ from bowstring.core.engine import Engine
 from bowstring.core.errors import BadMessage, ConfigError, Disconnected, NotSent, Rejected, StopIncomplete, WiringError
 from bowstring.core.owner import Overdue
 from bowstring.core.subscriber import Account
+from bowstring.core.watchdog import Watchdog
 
+BLOCKED_AFTER_S = 0.1
 CLOSE_S = 0.5
 REFUSED, LEFT_BEHIND = 2, 3  # exit codes; 2 is also the shell's, argparse's and click's for what is given wrongly
 
@@ -34,29 +36,32 @@ def run(
     guards: Iterable[Guard] = (),
     executors: Iterable[Executor] = (),
     spin: bool = False,
+    blocked_after_s: float | None = BLOCKED_AFTER_S,
 ) -> list[Account]:
     """Build an `Engine` and `run_engine`: raises what they raise."""
     engine = Engine(collectors=collectors, strategies=strategies, guards=guards, executors=executors)
-    return run_engine(engine, spin=spin)
+    return run_engine(engine, spin=spin, blocked_after_s=blocked_after_s)
 
 
-def run_engine(engine: Engine, *, spin: bool = False) -> list[Account]:
+def run_engine(engine: Engine, *, spin: bool = False, blocked_after_s: float | None = BLOCKED_AFTER_S) -> list[Account]:
     """Run an engine until SIGINT, SIGTERM or its own end. For the main thread only.
 
     With an engine of your own you can reach it while it runs, as to `Engine.resume` a strategy. A second signal ends
-    the process at once, whatever it does, with exit code 128 plus the signal's number. Runs on uvloop when that is
-    installed. ``spin`` polls the sockets without ever sleeping: half the latency for a whole core, which should be its
-    own. Returns the accounts as they stood at the end.
+    the process at once, whatever it does, with exit code 128 plus the signal's number. SIGUSR1 pulls the kill switch,
+    as `Engine.kill` does. What keeps the event loop from running for ``blocked_after_s`` is named in the log, and told
+    by `LoopBlocked`; None: nobody looks. Runs on uvloop when that is installed. ``spin`` polls the sockets without ever
+    sleeping: half the latency for a whole core, which should be its own. Returns the accounts as they stood at the end.
 
     Raises ``SystemExit(2)``, with the reason in the log, when a start or a collector's `ConfigError` tells that the bot
     cannot run as it is set up or connected; ``SystemExit(3)`` when something was left behind; what else `Engine.run`
-    raises; and `WiringError` where an event loop runs already.
+    raises; `ConfigError` for an impossible ``blocked_after_s``; and `WiringError` where an event loop runs already.
     """
     _check_no_loop()
+    watchdog = None if blocked_after_s is None else engine.watchdog(after_s=blocked_after_s)
     loop = _new_loop()
     try:
-        with _stopped_by_signals(engine, loop):
-            _run(engine, loop, spin=spin)
+        with _heeding_signals(engine, loop):
+            _run(engine, loop, spin=spin, watchdog=watchdog)
     except StopIncomplete as left:
         log.critical("left behind: %s", left)
         raise SystemExit(LEFT_BEHIND) from left
@@ -76,9 +81,9 @@ def _check_no_loop() -> None:
     raise WiringError("an event loop runs here already, as in a notebook: use `await bs.Engine(...).run()`")
 
 
-def _run(engine: Engine, loop: asyncio.AbstractEventLoop, *, spin: bool) -> None:
+def _run(engine: Engine, loop: asyncio.AbstractEventLoop, *, spin: bool, watchdog: Watchdog | None) -> None:
     """Run to the end: what a handler's `sys.exit` raises breaks the loop off at once, but is to stop it in order."""
-    running = loop.create_task(_main(engine, spin=spin))
+    running = loop.create_task(_main(engine, spin=spin, watchdog=watchdog))
     exits: list[SystemExit] = []
     while not running.done():
         try:
@@ -90,19 +95,21 @@ def _run(engine: Engine, loop: asyncio.AbstractEventLoop, *, spin: bool) -> None
         raise exits[0]
 
 
-async def _main(engine: Engine, *, spin: bool) -> None:
+async def _main(engine: Engine, *, spin: bool, watchdog: Watchdog | None) -> None:
     if spin:
         _spin(asyncio.get_running_loop())
-    freezing = asyncio.ensure_future(_freeze(engine))
+    settling = asyncio.ensure_future(_settle(engine, watchdog))
     try:
         await engine.run()
     finally:
-        freezing.cancel()
+        settling.cancel()
+        if watchdog is not None:
+            watchdog.stop()
         gc.unfreeze()
 
 
 @contextmanager
-def _stopped_by_signals(engine: Engine, loop: asyncio.AbstractEventLoop) -> Generator[None]:
+def _heeding_signals(engine: Engine, loop: asyncio.AbstractEventLoop) -> Generator[None]:
     """Handlers of Python, not of the loop: they run also while a strategy keeps the loop from running."""
     seen: list[int] = []
 
@@ -112,7 +119,11 @@ def _stopped_by_signals(engine: Engine, loop: asyncio.AbstractEventLoop) -> Gene
             os._exit(128 + number)
         loop.call_soon_threadsafe(engine.stop, signal.Signals(number).name)
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    def on_kill(number: int, _frame: FrameType | None) -> None:
+        engine.kill("it was told to by a signal", by=signal.Signals(number).name)
+
+    handlers = {signal.SIGINT: on_signal, signal.SIGTERM: on_signal, signal.SIGUSR1: on_kill}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
@@ -125,11 +136,16 @@ def _spin(loop: asyncio.AbstractEventLoop) -> None:
     loop.call_soon(_spin, loop)
 
 
-async def _freeze(engine: Engine) -> None:
-    """Keep the collector off everything that start-up made: a full collection then takes microseconds, not 190 ms."""
+async def _settle(engine: Engine, watchdog: Watchdog | None) -> None:
+    """Once everything has started: what that took is no block.
+
+    Keep the collector off everything that start-up made: a full collection then takes microseconds, not 190 ms.
+    """
     await engine.started.wait()
     gc.collect()
     gc.freeze()
+    if watchdog is not None:
+        watchdog.start()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -29,8 +29,8 @@ class Account(Struct, frozen=True, kw_only=True):
     """Where every message for one subscriber went, and how old it was when its handler started.
 
     ``published == delivered + conflated + dropped + waiting + undelivered``, exactly, between any two deliveries.
-    ``undelivered`` are the lossless ones for which there was no room, and all after them: it cannot be resumed. An age
-    counts from the receipt of the outside event at the head of the chain, in ns.
+    ``undelivered`` are the lossless ones for which there was no room, all after them until it was resumed, and what
+    waited then. An age counts from the receipt of the outside event at the head of the chain, in ns.
     """
 
     name: str
@@ -52,14 +52,15 @@ class Subscriber:
 
     ``blocked`` is the one question that the hot path asks: true while an async handler is suspended, while events
     wait, and when halted. While it is halted its inbox goes on taking events; once there was no room for a lossless
-    one it is ``frozen``, so that it never holds what came after a gap. ``ages`` is bumped at each delivery, so its sum
+    one it is ``frozen``, so that it never holds what came after a gap. ``told_missed`` counts what is undelivered and
+    was told as missed. ``ages`` is bumped at each delivery, so its sum
     is the number of deliveries. ``chained`` counts what it published in the chain of the outside event received at
     ``chain_ns``, during a backlog. Only a strategy has ``publishing``: what it returns are actions.
     """
 
     __slots__ = (
         "ages", "blocked", "chain_ns", "chained", "component", "frozen", "halted", "inbox", "name",
-        "publishing", "role", "sources", "task", "undelivered",
+        "publishing", "role", "sources", "task", "told_missed", "undelivered",
     )  # fmt: skip
 
     def __init__(self, component: Component, *, role: Role) -> None:
@@ -76,11 +77,21 @@ class Subscriber:
         self.inbox = Inbox()
         self.ages = [0] * BUCKETS
         self.undelivered = 0
+        self.told_missed = 0
         self.sources: list[Targets] = []
 
     def settle(self) -> None:
         """Make ``blocked`` true to the state."""
         self.blocked = self.halted or self.task is not None or len(self.inbox) > 0
+
+    def renew(self) -> int:
+        """Go on after a gap, without what waits; returns how many events were missed since the last time."""
+        self.undelivered += self.inbox.discard()
+        missed = self.undelivered - self.told_missed
+        self.told_missed = self.undelivered
+        self.halted = self.frozen = False
+        self.settle()
+        return missed
 
     def account(self) -> Account:
         """The account as it stands."""

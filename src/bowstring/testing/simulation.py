@@ -30,6 +30,8 @@ class Deadlock(BowstringError):
 class SimulatedClock(Clock):
     """The loop's virtual time since `EPOCH_NS`, with seeded randomness and ids, and without threads."""
 
+    has_threads = False
+
     def __init__(self, monotonic_ns: Callable[[], int], *, seed: int) -> None:
         self.monotonic_ns = monotonic_ns
         self.epoch_ns = EPOCH_NS

@@ -1,0 +1,192 @@
+"""The loop watchdog: a thread that names what keeps the event loop from running, while it does.
+
+The loop has a timer, its heartbeat. A thread looks whether that is overdue; if so, it finds on the loop's stack the
+component that is at work there, and logs it at once, for the loop may never run again. Once it does, `LoopBlocked`
+tells everybody. Where that took long, nothing that adds risk is carried out until all executors have been told.
+
+The thread needs the interpreter's lock. What computes in Python, sleeps or waits lets go of it; C code that does not is
+named when it is over, for then the thread is the first to get it. A process that stood still was not blocked.
+"""
+
+import asyncio
+import logging
+import queue
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
+from pathlib import Path
+from types import FrameType
+
+from msgspec import Struct
+
+from bowstring.core.clock import Clock
+from bowstring.core.components import Component
+from bowstring.core.errors import ConfigError
+from bowstring.core.messages import LoopBlocked
+from bowstring.core.queue import EventQueue
+
+SHORTEST_S = 0.02  # timers of uvloop are whole milliseconds, and the interpreter's lock changes hands every 5 ms
+LONG_S = 1.0
+QUEUES = "bowstring.core.queue", "bowstring.core.actions"
+"""Whatever called them is not at work: whom they call is."""
+DEBUGGERS = "bdb", "pdb", "pydevd", "_pydevd"
+LIBRARIES = tuple({*sysconfig.get_paths().values(), str(Path(__file__).parents[1]), "<frozen "})
+
+Position = tuple[FrameType, int]
+"""A frame and the line that it is at."""
+
+log = logging.getLogger(__name__)
+
+
+class Watchdog:
+    """Watches the event loop in which it is started. Every method but `look` is for that loop's thread.
+
+    What keeps it for less than ``after_s`` is not named; what keeps it for twice as long is named by then.
+    """
+
+    def __init__(self, events: EventQueue, components: Iterable[Component], *, clock: Clock, after_s: float) -> None:
+        if not SHORTEST_S <= after_s < float("inf"):
+            raise ConfigError(f"after_s of the watchdog is {after_s}: give {SHORTEST_S} seconds or more")
+        self._events = events
+        self._components = {id(component): component for component in components}
+        self._clock = clock
+        self._after_ns = int(after_s * 1e9)
+        self._period_ns = self._after_ns // 2
+        self._end = queue.SimpleQueue[None]()
+        self._loop_thread = 0
+        self._due_ns = 0  # when the loop has to beat
+        self._counts_from_ns = 0  # before that the process stood still
+        self._excused_ns = 0  # nothing is named while this is when the loop has to beat
+        self._looked_ns = self._looked_cpu_ns = 0
+        self._block: _Block | None = None
+        self._outside: frozenset[FrameType] = frozenset()
+        self._is_watching = False
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = self._clock.thread_id()
+        self._outside = frozenset(self._stack())
+        self._looked_ns, self._looked_cpu_ns = self._clock.monotonic_ns(), self._clock.cpu_ns()
+        self._set_timer(self._looked_ns)
+        self._thread = self._clock.start_thread(self._watch, name="watchdog")
+        self._is_watching = True
+
+    def stop(self) -> None:
+        """Watch no more, if it did."""
+        if not self._is_watching:
+            return
+        self._is_watching = False
+        self._timer.cancel()
+        self._end.put(None)
+        self._thread.join()
+        self._outside = frozenset()
+
+    def look(self) -> None:
+        """Name what blocks the loop, if something does and it was not named yet."""
+        now_ns = self._clock.monotonic_ns()
+        if self._stood_still(now_ns):
+            self._counts_from_ns = now_ns
+        due_ns = self._due_ns
+        late_ns = now_ns - max(due_ns, self._counts_from_ns)
+        if late_ns < self._after_ns or due_ns == self._excused_ns:
+            return
+        if self._block is None or self._block.due_ns != due_ns:
+            self._block = self._name(due_ns, late_ns)
+        if self._block is not None and late_ns >= LONG_S * 1e9:
+            self._events.actions.refusing_risk["watchdog"] = f"{self._block.handler} blocks the event loop"
+
+    def _set_timer(self, now_ns: int) -> None:
+        self._due_ns = now_ns + self._period_ns
+        self._timer = self._loop.call_later(self._period_ns / 1e9, self._beat)
+
+    def _beat(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        due_ns, block = self._due_ns, self._block
+        self._set_timer(now_ns)
+        if block is not None and block.due_ns == due_ns:
+            blocked_s = (now_ns - max(due_ns, self._counts_from_ns)) / 1e9
+            self._events.publish(LoopBlocked(handler=block.handler, blocked_s=blocked_s))
+        if self._events.is_clear:
+            self._events.actions.refusing_risk.pop("watchdog", None)
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                self._end.get(timeout=self._period_ns / 1e9)
+            except queue.Empty:
+                self.look()
+            else:
+                return
+
+    def _stood_still(self, now_ns: int) -> bool:
+        """Whether the process was stopped, or had no core, since the last look, and this one is late for that.
+
+        C code that does not let go of the interpreter's lock makes a look late too, but it uses a core.
+        """
+        cpu_ns = self._clock.cpu_ns()
+        overslept_ns = now_ns - self._looked_ns - self._period_ns
+        used_ns = cpu_ns - self._looked_cpu_ns - self._period_ns
+        self._looked_ns, self._looked_cpu_ns = now_ns, cpu_ns
+        return overslept_ns > self._after_ns / 2 and used_ns < overslept_ns / 10
+
+    def _name(self, due_ns: int, late_ns: int) -> "_Block | None":
+        """Find out and tell; None where nothing is to be blamed."""
+        stack = [(frame, frame.f_lineno) for frame in self._stack()]
+        inside = [position for position in stack if position[0] not in self._outside]
+        modules = [_module(frame) for frame, _line in inside]
+        if any(module.startswith(DEBUGGERS) for module in modules):
+            self._excused_ns = due_ns  # somebody looks at the bot at leisure
+            return None
+        if not modules or modules[0] == "selectors" or self._due_ns != due_ns:
+            return None  # the loop waits, or goes on
+        handler, where = self._blame(inside)
+        traced = "".join(traceback.StackSummary.extract(reversed(stack)).format())
+        log.warning("%s blocks the event loop, %.2f s so far, in %s\n%s", handler, late_ns / 1e9, where, traced)
+        return _Block(handler, due_ns)
+
+    def _stack(self) -> Iterator[FrameType]:
+        """The frames of the loop's thread, innermost first."""
+        frame = sys._current_frames().get(self._loop_thread)  # pyright: ignore[reportPrivateUsage]  # no other way
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+
+    def _blame(self, stack: Sequence[Position]) -> tuple[str, str]:
+        """The component that is at work, by name and handler, else a function; and where its author may look."""
+        own = [*takewhile(lambda position: _module(position[0]) not in QUEUES, stack)] or stack[:1]
+        owners = [self._components.get(id(_first_argument(frame))) for frame, _line in own]
+        owner = next((owner for owner in owners if owner is not None), None)
+        if owner is None:
+            frame, line = _authors(own) or own[0]
+            return f"{_module(frame)}.{frame.f_code.co_qualname}", _place(frame, line)
+        methods = [position for position, other in zip(own, owners, strict=True) if other is owner]
+        return f"{owner.name}.{methods[-1][0].f_code.co_name}", _place(*(_authors(own) or methods[0]))
+
+
+class _Block(Struct, frozen=True):
+    """Who blocks the loop, or did, since the heartbeat that was due then."""
+
+    handler: str
+    due_ns: int
+
+
+def _first_argument(frame: FrameType) -> object:
+    """Of a method, ``self``."""
+    code = frame.f_code
+    return frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+
+
+def _authors(stack: Sequence[Position]) -> Position | None:
+    """The innermost frame in a file that is part of no library."""
+    return next((position for position in stack if not position[0].f_code.co_filename.startswith(LIBRARIES)), None)
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))
+
+
+def _place(frame: FrameType, line: int) -> str:
+    return f"{frame.f_code.co_filename}:{line}"
