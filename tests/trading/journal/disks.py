@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class DiskFile(apsw.VFSFile):
         self._disk = disk
         self._path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # type: ignore[override]  # noqa: N802
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802  # pyright: ignore[reportIncompatibleMethodOverride]  # 3.11 has no Buffer
         self._disk.writing(self._path, offset, bytes(data))
         super().xWrite(data, offset)
 
@@ -124,7 +124,7 @@ def _apply(image: bytearray, change: Write | int) -> None:
 
 
 @contextmanager
-def using(disk: Disk) -> Iterator[None]:
+def using(disk: Disk) -> Generator[None]:
     """Have all connections that are opened meanwhile on a disk."""
     try:
         yield

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 
+import apsw
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -100,3 +102,14 @@ def known(journal: Journal, venue: str = VENUE) -> Known:
         guards=dict(journal.guard_states()),
         risk=journal.risk,
     )
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    """What a query finds in a journal's file.
+
+    Not with `sqlite3`: the locks of one SQLite are lost when another in the same process closes the file.
+    """
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    found = list(connection.execute(query))
+    connection.close()
+    return found

@@ -57,7 +57,9 @@ def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, durability: 
 def test_the_lock_is_the_living_process_s(tmp_path: Path) -> None:
     path = tmp_path / "bot.journal"
     writer = start(path, "process", "a")
-    with pytest.raises(ConfigError, match=rf"journal {path} is in use by process {writer.pid} since 20.*: stop that one"):
+    with pytest.raises(
+        ConfigError, match=rf"journal {path} is in use by process {writer.pid} since 20.*: stop that one"
+    ):
         JournalFile(path).open(Clock())
 
     assert set(kill(writer, after=1)) <= recalled(path)

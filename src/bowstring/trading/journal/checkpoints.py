@@ -65,7 +65,7 @@ class Checkpointer:
         if frames < SOFT_FRAMES:
             self._bound = HARD_FRAMES
         elif frames >= self._bound:
-            self._bound = HARD_FRAMES if self._database.checkpoint(truncate=True) else frames + SOFT_FRAMES
+            self._bound = HARD_FRAMES if self._database.checkpoint(truncate=True) else frames + SOFT_FRAMES // 10
         elif not self._is_asked:
             self._is_asked = True
             self._orders.put(True)

@@ -88,12 +88,15 @@ class Database:
         execute("RELEASE work")
 
     def checkpoint(self, *, truncate: bool = False) -> bool:
-        """Move the write-ahead log's pages to the file; False: not all, others write or read meanwhile."""
+        """Move the write-ahead log's pages to the file; False: not all, as others write or read. Waits for nobody."""
         mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
+        self._connection.set_busy_timeout(0)
         try:
             frames, moved = self._connection.wal_checkpoint(mode=mode)
         except apsw.BusyError:
             return False
+        finally:
+            self._connection.set_busy_timeout(BUSY_MS)
         return frames == moved
 
     def _note_wal(self, _connection: apsw.Connection, _name: str, frames: int) -> int:
@@ -140,7 +143,7 @@ def unusable(path: Path, error: object) -> ConfigError:
 
 def check_header(path: Path) -> None:
     """Raise `ConfigError` unless the file begins as a journal does: SQLite would mend, or take over, some others."""
-    with path.open("rb") as file:
+    with path.open("rb") as file:  # before SQLite does: closing it would end SQLite's locks
         header = file.read(100)
     if header[:16] != MAGIC or header[68:72] != APPLICATION_ID.to_bytes(4):
         raise ConfigError(f"{path} is no journal of bowstring's: give the path of one, or a new one")

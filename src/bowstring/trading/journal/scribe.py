@@ -66,7 +66,7 @@ SELECT max(
 """
 OLDEST = "SELECT intent FROM states WHERE ended IS NOT NULL ORDER BY ended LIMIT ?"
 FILLED = """
-SELECT strategy, venue, symbol FROM intents WHERE entry = ? AND EXISTS (SELECT 1 FROM fills WHERE intent = entry)
+SELECT strategy, venue, symbol FROM intents WHERE entry = ?1 AND EXISTS (SELECT 1 FROM fills WHERE intent = ?1)
 """
 PRUNE = tuple(f"DELETE FROM {table} WHERE intent = ?" for table in ("fills", "reports", "states"))
 
