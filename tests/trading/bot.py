@@ -141,6 +141,7 @@ class Bot:
         on_stop: Policy = "cancel",
         on_halt: Policy = "cancel",
         reconcile_every_s: float = 30.0,
+        dead_man_s: float | None = None,
         make: Callable[..., OrderExecutor] = OrderExecutor,
     ) -> None:
         self.gateway = gateway or ScriptedGateway()
@@ -153,6 +154,7 @@ class Bot:
             on_stop=on_stop,
             on_halt=on_halt,
             reconcile_every_s=reconcile_every_s,
+            dead_man_s=dead_man_s,
         )
         self.blotter = self.executor.blotter
         self.left = ""

@@ -22,10 +22,22 @@ class Lives:
 
     @asynccontextmanager
     async def life(
-        self, *, names: Sequence[str] = ("trader",), on_stop: Policy = "cancel", reconcile_every_s: float = 30.0
+        self,
+        *,
+        names: Sequence[str] = ("trader",),
+        on_stop: Policy = "cancel",
+        reconcile_every_s: float = 30.0,
+        dead_man_s: float | None = None,
     ) -> AsyncGenerator[Bot]:
         """One that ends with its stop, unless `kill` was called."""
-        bot = Bot(self.gateway, names=names, journal=self.journal, on_stop=on_stop, reconcile_every_s=reconcile_every_s)
+        bot = Bot(
+            self.gateway,
+            names=names,
+            journal=self.journal,
+            on_stop=on_stop,
+            reconcile_every_s=reconcile_every_s,
+            dead_man_s=dead_man_s,
+        )
         async with bot:
             yield bot
         await asyncio.gather(*self._dying)
@@ -41,5 +53,6 @@ class Lives:
             keeps_order=self.gateway.keeps_order,
             validity_s=self.gateway.validity_s,
             query_lag_s=self.gateway.query_lag_s,
+            offers_cancel_after=self.gateway.offers_cancel_after,
         )
         self._dying.append(asyncio.create_task(bot.stop()))

@@ -97,6 +97,7 @@ class Ledger:
     accepted: list[str] = field(default_factory=list[str])
     fills: list[FillReport] = field(default_factory=list[FillReport])
     reach: list[Decimal] = field(default_factory=list[Decimal])
+    countdown: asyncio.TimerHandle | None = None
 
     def accept(self, placed: PlaceOrder) -> OrderReport:
         self.accepted.append(placed.client_order_id)
@@ -143,6 +144,17 @@ class Ledger:
         self.publish(fill)
         self._tell(order)
 
+    def count_down(self, seconds: float) -> None:
+        """End all open orders then, unless it is called again."""
+        if self.countdown is not None:
+            self.countdown.cancel()
+        self.countdown = asyncio.get_running_loop().call_later(seconds, self.end_all) if seconds else None
+
+    def end_all(self) -> None:
+        for order in self.orders.values():
+            if order.status == "open":
+                self.end(order.client_order_id)
+
     def _could_reach(self, side: Side) -> Decimal:
         orders = self.orders.values()
         position = sum((o.filled if o.side == side else -o.filled for o in orders), Decimal(0))
@@ -174,10 +186,11 @@ class ScriptedGateway:
         query_lag_s: float = 1.0,
         symbols: Sequence[str] = ("BTC/USDT", "ETH/USDT"),
         ledger: "Ledger | None" = None,
+        offers_cancel_after: bool = False,
     ) -> None:
         self.venue = venue
         self.account = ""
-        self.offers_cancel_after = False
+        self.offers_cancel_after = offers_cancel_after
         self.replaces_natively = replaces_natively
         self.keeps_order = keeps_order
         self.query_lag_s = query_lag_s
@@ -273,7 +286,18 @@ class ScriptedGateway:
         return self._write("cancel", order.client_order_id, lambda: self.ledger.end(order.client_order_id))
 
     async def cancel_after(self, seconds: float) -> None:
-        await self._read("cancel_after", lambda: None)
+        self.calls.append(("cancel_after", f"{seconds:g}"))
+        reply, loop = self._next("cancel_after"), asyncio.get_running_loop()
+        if reply.arrives_s == 0:
+            self.ledger.count_down(seconds)
+        elif reply.arrives_s is not None:
+            loop.call_later(reply.arrives_s, self.ledger.count_down, seconds)
+        if reply.answers_s is None:
+            await loop.create_future()
+        elif reply.answers_s:
+            await asyncio.sleep(reply.answers_s)
+        if reply.error is not None:
+            raise reply.error
 
     async def query(self, order: OrderRef) -> OrderReport | None:
         return await self._read("query", lambda: self._shown(order.client_order_id), order.client_order_id)

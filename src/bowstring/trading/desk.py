@@ -26,7 +26,8 @@ class Desk:
     """One gateway and one blotter, one way in for reports and one way out for events, and the owner of all tasks.
 
     ``closed`` says why nothing new may be sent but cancels; ``down``, of the private stream, and ``paused``, until the
-    venue was asked how things stand, why no new risk may be taken; ``""`` where it may.
+    venue was asked how things stand, why no new risk may be taken; ``""`` where it may. So does ``unguarded()``, where
+    the venue is to act if this bot cannot.
     ``disputed`` says by symbol why no new risk may be taken in it. ``balances`` are the latest, and ``balances_told``
     counts those that the private stream told. ``answer_s`` is how long a request may go unanswered: at least as long
     as the venue may still accept it.
@@ -49,6 +50,7 @@ class Desk:
         self.closed = "it has not started"
         self.down = "its private stream is not up yet"
         self.paused = ""
+        self.unguarded: Callable[[], str] = lambda: ""
         self.disputed: dict[str, str] = {}
         self.balances: dict[str, BalanceReport] = {}
         self.balances_told = 0

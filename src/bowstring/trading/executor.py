@@ -26,6 +26,7 @@ from bowstring.core.messages import (
 from bowstring.market.instrument import InstrumentListed
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.cancelling import Canceller
+from bowstring.trading.dead_man import DISARM_S, DeadMan, check_dead_man
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import Gateway
 from bowstring.trading.journal.account_lock import AccountLock
@@ -65,8 +66,9 @@ class OrderExecutor(Executor):
     ``journal`` is where intents go before they are sent, and what a start begins from, or the path of its file: all
     executors of a bot share one. Without it they are kept in memory, which is enough for paper trading only.
     ``on_stop`` and ``on_halt`` say what becomes of open orders when the bot stops, and when their strategy or all
-    trading is halted. Every ``reconcile_every_s`` seconds the venue is asked how things stand. ``blotter`` is for
-    reading: what the executor knows.
+    trading is halted. Every ``reconcile_every_s`` seconds the venue is asked how things stand. With ``dead_man_s`` the
+    venue cancels all orders of the account, others' too, when it has heard nothing of this bot for so long: see
+    `DeadMan`. ``blotter`` is for reading: what the executor knows.
     """
 
     max_in_flight = 1 << 31  # bounded in `Sender`, for orders only: a cancel always goes through
@@ -79,12 +81,14 @@ class OrderExecutor(Executor):
         on_stop: Policy = "cancel",
         on_halt: Policy = "cancel",
         reconcile_every_s: float = RECONCILE_S,
+        dead_man_s: float | None = None,
     ) -> None:
         for argument, policy in (("on_stop", on_stop), ("on_halt", on_halt)):
             if policy not in POLICIES:
                 raise ConfigError(f'{argument} is {policy!r}: give "cancel" or "leave"')
         if not 0 < reconcile_every_s < float("inf"):
             raise ConfigError(f"reconcile_every_s is {reconcile_every_s}: give a time above 0 seconds")
+        check_dead_man(dead_man_s, gateway)
         self.name = f"orders {gateway.venue}"
         self.venue = gateway.venue
         self.blotter = Blotter(gateway.venue)
@@ -95,6 +99,8 @@ class OrderExecutor(Executor):
         self._on_stop = on_stop
         self._on_halt = on_halt
         self._reconcile_every_s = reconcile_every_s
+        self._dead_man_s = dead_man_s
+        self._dead_man: DeadMan | None = None
 
     async def start(self, emit: Emit) -> None:
         """Recover: see `Recovery`. Where that takes too long the venue stays closed until it is done."""
@@ -115,6 +121,14 @@ class OrderExecutor(Executor):
         self._recovery = Recovery(desk, on_stream=self._on_stream)
         if is_first:
             self._recovery.recall_risk(self._guard_states)
+        if self._dead_man_s is not None:
+            self._dead_man = DeadMan(
+                desk,
+                seconds=self._dead_man_s,
+                reconciliation=self._recovery.reconciliation,
+                reconcile_every_s=self._reconcile_every_s,
+            )
+            await self._dead_man.arm()
         await self._recovery.run(self.strategies, within_s=RECOVER_S)
         desk.own(self._recovery.reconciliation.keep_on(every_s=self._reconcile_every_s))
 
@@ -122,6 +136,9 @@ class OrderExecutor(Executor):
         """Deal with open orders by policy, then disconnect. Raises `StopIncomplete` naming orders not accounted for."""
         self._desk.closed = "it is stopping"
         left = await self._wind_up()
+        switch = ""
+        if self._dead_man is not None:
+            switch = await self._dead_man.stand_down(is_needed=bool(left) and self._on_stop == "cancel")
         await self._desk.close()
         try:
             async with asyncio.timeout(CLOSE_S):
@@ -131,9 +148,10 @@ class OrderExecutor(Executor):
         self._account_lock.release()
         if self._journal_is_open:
             self._journal.close()
-        if left:
-            names = ", ".join(f"{order.client_order_id} ({order.symbol}, {order.status})" for order in left)
-            raise StopIncomplete(f"orders that may be alive at {self.venue}: {names}")
+        names = ", ".join(f"{order.client_order_id} ({order.symbol}, {order.status})" for order in left)
+        orders = f"orders that may be alive at {self.venue}: {names}" if left else ""
+        if orders or switch:
+            raise StopIncomplete("; ".join(filter(None, (orders, switch))))
 
     def admit(self, actions: Sequence[Action]) -> None:
         """Record the intents of all orders that one handler returned, in one transaction."""
@@ -236,7 +254,7 @@ class OrderExecutor(Executor):
         """Do what the policy says, as far as there is time; returns the orders that it leaves in doubt."""
         live = self.blotter.live
         try:
-            async with asyncio.timeout(STOP_S):
+            async with asyncio.timeout(STOP_S - (DISARM_S if self._dead_man else 0)):
                 if self._on_stop == "cancel":
                     await self._canceller.end(list(live.values()))
                 else:

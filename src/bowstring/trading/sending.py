@@ -46,7 +46,7 @@ class Sender:
         risk = desk.journal.risk
         if risk.state == "halted" or (risk.state == "reducing" and order.adds_risk):
             raise Refused(f"trading is {risk.state} by {risk.by}: {risk.reason}")
-        if order.adds_risk and (why := desk.down or desk.paused):
+        if order.adds_risk and (why := desk.down or desk.paused or desk.unguarded()):
             raise Refused(f"no new risk at {order.venue}: {why}")
         if order.adds_risk and order.symbol in desk.disputed:
             raise Refused(f"no new risk in {order.symbol} at {order.venue}: {desk.disputed[order.symbol]}")

@@ -1,10 +1,12 @@
 """A paper account as a venue under test: its feed shows what the counterparty does."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
 from bowstring.core.clock import Clock
 from bowstring.core.components import Collector, Emit
@@ -13,6 +15,7 @@ from bowstring.market.instrument import Instrument
 from bowstring.testing import VenueUnderTest
 from bowstring.trading.gateway import OrderRef, OrderReport
 from bowstring.trading.messages import PlaceOrder, Side
+from bowstring.trading.paper.account import PaperAccount
 from bowstring.trading.paper.gateway import PaperGateway
 from tests.trading.paper.record import VirtualLoop
 
@@ -40,6 +43,8 @@ class SlowPaper(PaperGateway):
     ``holder``: whose account it is at a venue that has several clients for each, and a dead-man switch.
     """
 
+    _account: PaperAccount
+    _in_flight: deque[Any]
     slow_s = 0.0
     holder = ""
     first: "SlowPaper | None" = None

@@ -303,6 +303,12 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
         lambda: paper().executor(balances={"USDT": 10000}),
         "binance balance of USDT is 10000: give a Decimal made from a",
     ),
+    (
+        lambda: paper().executor(dead_man_s=10),
+        'Binance("paper") with dead_man_s: Binance Spot has no dead-man switch; only the local exchange has one',
+    ),
+    (lambda: Binance("live").executor(dead_man_s=10, keys=keys()), 'Binance("live") with dead_man_s: Binance Spot has'),
+    (lambda: Binance("local").executor(dead_man_s=0, keys=keys()), "dead_man_s is 0: give seconds, 1 or more, or None"),
     (lambda: paper().executor(maker_fee="0"), "binance maker_fee is '0': give a Decimal made from a string, "),
     (lambda: paper().executor(taker_fee=0.001), 'taker_fee is 0.001: give a Decimal made from a string, Decimal("0.0'),
 ]

@@ -1,4 +1,7 @@
-"""Binance Spot and Binance USDⓈ-M futures as venues: what a bot's author asks for collectors and an executor."""
+"""Binance Spot and Binance USDⓈ-M futures as venues: what a bot's author asks for collectors and an executor.
+
+A little over 300 lines: a setting is a line here, with what is said of it, and most are both markets'.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -22,7 +25,14 @@ from bowstring.venues.binance.listing import Listing
 from bowstring.venues.binance.markets import FUTURES, SPOT, Market
 from bowstring.venues.binance.paper import BALANCES, FEE, paper_executor
 from bowstring.venues.binance.payloads import INTERVALS
-from bowstring.venues.binance.settings import WORDS, check_symbols, checked_url, checked_way, checked_window
+from bowstring.venues.binance.settings import (
+    WORDS,
+    check_dead_man,
+    check_symbols,
+    checked_url,
+    checked_way,
+    checked_window,
+)
 from bowstring.venues.binance.signing import Keys
 from bowstring.venues.binance.snapshots import BinanceClient, Snapshots
 from bowstring.venues.binance.stream import MAX_STREAMS, BinanceStream
@@ -165,6 +175,7 @@ class Binance(_Venue):
         orders_over: OrdersOver = "ws",
         on_stop: Policy = "cancel",
         on_halt: Policy = "cancel",
+        dead_man_s: float | None = None,
     ) -> OrderExecutor:
         """Executes orders: with ``"paper"`` on a simulated account, else on the venue's.
 
@@ -175,8 +186,10 @@ class Binance(_Venue):
         without. Orders are recorded in ``journal``, or the file of that path; without it in ``binance.journal``, named
         like the venue, in the working directory, and with ``"local"`` in memory. The venue refuses a request that it
         gets later than ``recv_window_s``. Orders go over the connection that brings the account's events, and over REST
-        where that is down; with ``orders_over="rest"`` always.
+        where that is down; with ``orders_over="rest"`` always. ``dead_man_s`` is for `"local"` only: Binance Spot has
+        no dead-man switch.
         """
+        check_dead_man(dead_man_s, mode=self._mode)
         if self._mode == "paper":
             return paper_executor(
                 self.name,
@@ -191,7 +204,7 @@ class Binance(_Venue):
         gateway = self.gateway(keys=keys, recv_window_s=recv_window_s, orders_over=orders_over)
         if journal is None and self._mode != "local":
             journal = f"{self.name.replace(':', '_')}.journal"
-        return OrderExecutor(gateway, journal=journal, on_stop=on_stop, on_halt=on_halt)
+        return OrderExecutor(gateway, journal=journal, on_stop=on_stop, on_halt=on_halt, dead_man_s=dead_man_s)
 
     def gateway(
         self, *, keys: Keys | None = None, recv_window_s: float = RECV_WINDOW_S, orders_over: OrdersOver = "ws"
