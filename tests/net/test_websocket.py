@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import struct
+import sys
 import time
 from contextlib import suppress
 
@@ -297,6 +298,24 @@ async def test_an_end_without_a_close_frame_is_1006(tls: bool, reset: bool) -> N
     assert end.value.code == 1006
     with pytest.raises(NotSent):
         websocket.send(ORDER)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere uvloop hears of it only when it writes")
+async def test_a_reset_right_behind_a_message_is_found_at_once() -> None:
+    messages = list[str | bytes]()
+
+    async with bare_peer() as (url, accepting):
+        websocket = await connect(url, on_message=messages.append)
+        peer = await accepting
+        peer.send(frame(TEXT, b"the last one"))
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        async with asyncio.timeout(1):
+            with pytest.raises(Disconnected, match="lost") as end:
+                await websocket.closed()
+
+    assert messages == ["the last one"]
+    assert end.value.code == 1006
 
 
 async def test_a_half_open_connection_is_found_within_both_delays() -> None:

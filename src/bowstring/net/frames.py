@@ -31,7 +31,7 @@ class FrameListener(WSListener):
         self, on_message: Callable[[str | bytes], None], *, name: str, max_message_bytes: int, pong_answers: bool
     ) -> None:
         self.max_message_bytes = max_message_bytes
-        self.on_end: Callable[[], None] | None = None
+        self.on_end: list[Callable[[], None]] = []
         self._on_message, self._name, self._pong_answers = on_message, name, pong_answers
         self._time = asyncio.get_running_loop().time
         self._fragments, self._room = bytearray(), max_message_bytes
@@ -62,8 +62,8 @@ class FrameListener(WSListener):
             raise self._breach(WSCloseCode.INVALID_TEXT, "a text is not UTF-8") from None
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        if self.on_end is not None:
-            self.on_end()
+        for tell in self.on_end:
+            tell()
 
     def conclude(self, reason: str, *, code: int) -> None:
         """Note why the connection ends, and hear no more messages; the first reason stays."""

@@ -6,7 +6,6 @@ engine starts ``run`` again (docs/decisions/0002-reconnect-is-supervision.md). F
 """
 
 import asyncio
-import functools
 import logging
 import math
 import socket
@@ -14,6 +13,7 @@ import ssl
 import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -22,9 +22,11 @@ from picows import WSCloseCode, WSMsgType, WSProtocolError, WSTransport
 from bowstring.core.errors import Disconnected, NotSent
 from bowstring.net.frames import ABNORMAL, FrameListener
 from bowstring.net.handshake import Handshake
+from bowstring.net.reset_watch import ResetWatch
 
 log = logging.getLogger(__name__)
 
+LOST = "the connection was lost, with no close frame (1006)"
 MAX_MESSAGE_BYTES = 16 * 2**20  # aiohttp: 4 MiB for a message, picows: 10 MiB for a frame
 
 _TEXT = WSMsgType.TEXT
@@ -59,10 +61,16 @@ async def connect(
     )
     transport = await handshake.run(listener, ssl_context=ssl_context, headers=headers)
     websocket = WebSocket(transport, listener, where=handshake.where, answer_timeout_s=probe_timeout_s)
-    if idle_after_s is not None and not transport.is_disconnected:
-        ask = transport.send_ping if probe is None else functools.partial(probe, websocket)
+    if transport.is_disconnected:
+        return websocket
+    resets = ResetWatch(
+        transport.underlying_transport.get_extra_info("socket"), on_reset=partial(websocket.abort, LOST)
+    )
+    listener.on_end.append(resets.stop)
+    if idle_after_s is not None:
+        ask = transport.send_ping if probe is None else partial(probe, websocket)
         watch = _Watch(websocket, listener, ask, idle_after_s=idle_after_s, answer_timeout_s=probe_timeout_s)
-        listener.on_end = watch.stop
+        listener.on_end.append(watch.stop)
     return websocket
 
 
@@ -111,7 +119,7 @@ class WebSocket:
         """
         await self._ended()
         if not self._closed_by_us:
-            reason, code = self._listener.end or ("the connection was lost, with no close frame (1006)", ABNORMAL)
+            reason, code = self._listener.end or (LOST, ABNORMAL)
             raise Disconnected(f"{self._where}: {reason}", code=code)
 
     async def close(self) -> None:
