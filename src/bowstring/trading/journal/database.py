@@ -136,8 +136,8 @@ def unusable(path: Path, error: object) -> ConfigError:
     if isinstance(error, STORAGE):
         return ConfigError(f"journal {path} cannot be opened: {error}")
     return ConfigError(
-        f"journal {path} is damaged: {error}; see `bowstring journal verify {path}`, then restore a copy of it, or give "
-        "another path to begin a new one"
+        f"journal {path} is damaged: {error}; see `bowstring journal verify {path}`, then restore a copy of it, "
+        "or give another path to begin a new one"
     )
 
 
