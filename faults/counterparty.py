@@ -1,0 +1,54 @@
+"""Another account's orders, sent over REST by nothing but the standard library: it shares no code with the bots."""
+
+import hmac
+import http.client
+import json
+import time
+from decimal import Decimal
+from urllib.parse import urlencode, urlsplit
+
+from faults.exchange import Account, Addresses
+
+TIMEOUT_S = 10.0
+
+
+class Counterparty:
+    """Signs with the account's HMAC key. For one thread."""
+
+    def __init__(self, addresses: Addresses, account: Account) -> None:
+        url = urlsplit(addresses.rest)
+        assert url.hostname
+        assert account.key
+        assert account.secret
+        self._key, self._secret = account.key, account.secret.encode()
+        self._connection = http.client.HTTPConnection(url.hostname, url.port, timeout=TIMEOUT_S)
+
+    def place(self, symbol: str, side: str, quantity: Decimal | str, price: Decimal | str, *, tif: str = "GTC") -> str:
+        """Place a limit order; returns its status. Raises `OSError`, and `ValueError` if it is refused."""
+        told = self.call(
+            "POST",
+            "/api/v3/order",
+            symbol=symbol,
+            side=side,
+            quantity=f"{quantity}",
+            price=f"{price}",
+            type="LIMIT",
+            timeInForce=tif,
+        )
+        return str(told["status"])
+
+    def call(self, method: str, path: str, **params: str) -> dict[str, object]:
+        """Any signed request; its answer."""
+        query = urlencode({**params, "timestamp": str(time.time_ns() // 1_000_000), "recvWindow": "10000"})
+        signature = hmac.new(self._secret, query.encode(), "sha256").hexdigest()
+        address = f"{path}?{query}&signature={signature}"
+        self._connection.request(method, address, headers={"X-MBX-APIKEY": self._key})
+        answer = self._connection.getresponse()
+        body: dict[str, object] = json.loads(answer.read())
+        if answer.status != http.HTTPStatus.OK:
+            raise ValueError(f"{method} {path}: {answer.status} {body}")
+        return body
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.close()

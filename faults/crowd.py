@@ -1,0 +1,46 @@
+"""The other side of what a bot trades: deep quotes to take from, and a taker who now and then fills what it makes."""
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from decimal import Decimal
+from random import Random
+
+from faults.counterparty import Counterparty
+from faults.exchange import Exchange
+
+BID, ASK = Decimal("64999.00"), Decimal("65001.00")
+"""Of BTC/USDT."""
+LOW, HIGH = Decimal(3000), Decimal(3800)
+"""Beyond whatever bots ask for ETH/USDT."""
+DEEP = Decimal(5)
+
+
+def quote(counterparty: Counterparty) -> None:
+    """Quote so much that no bot sees the end of it."""
+    counterparty.place("BTCUSDT", "BUY", DEEP, BID)
+    counterparty.place("BTCUSDT", "SELL", DEEP, ASK)
+
+
+@contextmanager
+def crowd(running: Exchange, random: Random, *, every_s: float = 0.05) -> Generator[threading.Event]:
+    """Trade as the account ``bob``, meanwhile; not while the event that this gives is set."""
+    counterparty = Counterparty(running.addresses, running.account("bob"))
+    quote(counterparty)
+    resting, over = threading.Event(), threading.Event()
+
+    def take() -> None:
+        while not over.wait(random.uniform(0.5, 1.5) * every_s):
+            if not resting.is_set():
+                side = random.choice(("BUY", "SELL"))
+                price = LOW if side == "SELL" else HIGH
+                counterparty.place("ETHUSDT", side, Decimal(random.randint(10, 90)) / 1000, price, tif="IOC")
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    try:
+        yield resting
+    finally:
+        over.set()
+        taker.join()
+        counterparty.close()
