@@ -33,6 +33,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--short", action="store_true", help="every row for a moment, as in CI")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn at random (default: %(default)s)")
+    parser.add_argument("--mutant", default="", help="run the rows with this one, which they have to find")
     parser.add_argument("--workers", type=int, default=6, help="bots at once (default: %(default)s)")
     arguments = parser.parse_args()
     if unknown := set(arguments.rows) - set(ROWS):
@@ -46,6 +47,7 @@ def _run(row: Row, arguments: argparse.Namespace) -> Outcome:
         form="short" if arguments.short else "long",
         seed=arguments.seed,
         workers=arguments.workers,
+        mutant=arguments.mutant,
     )
     print(f"\n{row.id}  {row.fault}\n    how: {row.how}\n    promised: {row.promise}", flush=True)
     began = time.monotonic()

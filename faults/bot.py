@@ -6,6 +6,7 @@ its output it says words, by `Say`.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,10 +17,13 @@ from msgspec.json import encode
 
 import bowstring as bs
 from bowstring.trading.executor import OrderExecutor, Policy
+from bowstring.trading.journal.file import Durability
 from faults import mutants
 from faults.exchange import Account, Addresses
 from faults.gateway import LocalGateway, Truth
 from faults.gauge import Gauge
+
+ABANDONED = 70  # exit code
 
 
 class Script(Struct, frozen=True, kw_only=True):
@@ -30,7 +34,7 @@ class Script(Struct, frozen=True, kw_only=True):
     account: Account
     folder: str
     journal: str = "journal"
-    durability: str = "process"
+    durability: Durability = "process"
     truth: Truth = Truth()
     seed: int = 1
     on_stop: Policy = "leave"
@@ -64,7 +68,10 @@ class Voice(bs.Executor):
 
 
 class Ear(bs.Collector):
-    """Tells what is said; after ``go`` it also gives a `Pulse` every so often, until ``rest``."""
+    """Tells what is said; after ``go`` it also gives a `Pulse` every so often, until ``rest``.
+
+    When there is nobody to say more, the process ends at once.
+    """
 
     def __init__(self, *, every_s: float = 0.004) -> None:
         self._every_s = every_s
@@ -81,7 +88,7 @@ class Ear(bs.Collector):
                 emit(Pulse())
                 continue
             if not word:
-                await asyncio.get_running_loop().create_future()  # nobody is there to say more
+                os._exit(ABANDONED)
             pace_s = {"go": self._every_s, "rest": None}.get(word, pace_s)
             emit(Told(word=word))
 
@@ -112,7 +119,7 @@ def build(script: Script) -> bs.Engine:
     gateway = parts.gateway(script.addresses, script.account, truth=script.truth, gauge=gauge)
     executor = parts.executor(
         gateway,
-        journal=parts.journal(Path(script.folder) / script.journal),
+        journal=parts.journal(Path(script.folder) / script.journal, durability=script.durability),
         on_stop=script.on_stop,
         reconcile_every_s=script.reconcile_every_s,
     )

@@ -23,7 +23,7 @@ class Bot:
     def __init__(self, script: Script, *, wrapper: Sequence[str] = ()) -> None:
         folder = Path(script.folder)
         self.gauge = Gauge(folder / "gauge")
-        for name in ("sent", "answered", "began_ns", "recovered_ns"):
+        for name in ("sent", "answered", "recovered_ns"):
             self.gauge[name] = 0
         command = [*wrapper, sys.executable, "-m", "faults.process", encoded(script)]
         with (folder / "bot.err").open("ab") as errors:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -55,6 +56,7 @@ class LocalGateway(BinanceGateway):
             keys=keys_of(account),
             listing=Listing(VENUE, market=SPOT, open_client=open_client),
             open_client=open_client,
+            host=urlsplit(addresses.rest).netloc,
             budget=budget,
             ws_api_url=addresses.ws_api,
             recv_window_s=truth.recv_window_s,

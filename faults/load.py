@@ -23,11 +23,14 @@ IN_FLIGHT = 40
 
 
 class Load(bs.Strategy):
-    """From the word ``go`` on it keeps so many orders in flight. It says when it has ``recovered`` and ``began``."""
+    """From the word ``go`` on it keeps so many orders in flight.
+
+    It says when it has ``recovered``, and when it is ``loaded``: when half as many are in flight for the first time.
+    """
 
     def __init__(self, *, seed: int, gauge: Gauge, in_flight: int = IN_FLIGHT) -> None:
         self._random, self._gauge, self._in_flight = Random(seed), gauge, in_flight
-        self._is_on = False
+        self._is_on = self._is_loaded = False
 
     @bs.on(Recovered)
     def greet(self, recovered: Recovered) -> bs.Actions:
@@ -35,16 +38,16 @@ class Load(bs.Strategy):
         yield Say(line=f"recovered {len(recovered.orders)}")
 
     @bs.on(Told)
-    def obey(self, told: Told) -> bs.Actions:
+    def obey(self, told: Told) -> None:
         self._is_on = told.word == "go"
-        if self._is_on:
-            self._gauge["began_ns"] = self.clock.now_ns()
-            yield Say(line="began")
 
     @bs.on(Pulse)
     def press(self, _pulse: Pulse) -> bs.Actions:
         if not self._is_on:
             return
+        if not self._is_loaded and self._gauge.in_flight >= self._in_flight / 2:
+            self._is_loaded = True
+            yield Say(line="loaded")
         for _ in range(min(AT_A_TIME, self._in_flight - self._gauge.in_flight)):
             yield self._something()
         open_ = [order for order in self.orders.values() if order.status == "open"]

@@ -3,32 +3,128 @@
 They are put in the place of the true ones in the process of a bot, and nowhere else: the product knows nothing of them.
 """
 
-from msgspec import Struct
+import asyncio
+from collections.abc import Callable, Sequence
+from unittest.mock import patch
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+import bowstring as bs
+from bowstring.trading import recovery, sending
+from bowstring.trading.blotter import Blotter
+from bowstring.trading.desk import Desk
 from bowstring.trading.executor import OrderExecutor
+from bowstring.trading.gateway import OrderReport
+from bowstring.trading.journal.file import JournalFile
+from bowstring.trading.journal.port import News, Remembered
+from bowstring.trading.new_orders import NewOrder
+from bowstring.trading.orders import Order
+from bowstring.trading.resolution import Doubt
 from faults.gateway import LocalGateway
-from faults.journal import JournalFile
 
 
 class Parts(Struct, frozen=True, kw_only=True):
-    """What a bot's order path is made of."""
+    """What a bot's order path is made of. ``install`` puts in what is not given to anything."""
 
     gateway: type[LocalGateway] = LocalGateway
     executor: type[OrderExecutor] = OrderExecutor
     journal: type[JournalFile] = JournalFile
+    install: Callable[[], None] | None = None
 
 
 class Mutant(Struct, frozen=True, kw_only=True):
-    """What is broken, what it breaks, and the rows that have to find it."""
+    """What is broken, and the rows that have to find it."""
 
     breaks: str
     rows: tuple[str, ...]
     parts: Parts
 
 
+class RecordsLater(JournalFile):
+    """Writes an intent down when there is news, not before it is sent."""
+
+    def record(self, orders: Sequence[NewOrder], /) -> None:
+        self._later: list[NewOrder] = [*getattr(self, "_later", ()), *orders]
+
+    def write(self, news: Sequence[News], /) -> None:
+        later, self._later = getattr(self, "_later", []), []
+        if later:
+            super().record(later)
+        super().write(news)
+
+
+class WritesApart(JournalFile):
+    """Has a transaction for each piece of news, what a fill brings about before the fill."""
+
+    def write(self, news: Sequence[News], /) -> None:
+        for one in reversed(news):
+            super().write([one])
+
+
+class ForgetsUnanswered(Blotter):
+    """Takes an order that had no answer for one that was not sent."""
+
+    def restore(self, remembered: Remembered) -> None:
+        live = [order for order in remembered.live if order.status != "pending"]
+        super().restore(replace(remembered, live=live))
+
+
+class ForgetsTrades(Blotter):
+    """Does not know after a restart which fills it has been told."""
+
+    def restore(self, remembered: Remembered) -> None:
+        super().restore(replace(remembered, trades=()))
+
+
+class HastyDoubt(Doubt):
+    """Takes "not found" for proof."""
+
+    def __init__(self, order: Order, *, desk: Desk, request: "asyncio.Future[OrderReport] | None" = None) -> None:
+        super().__init__(order, desk=desk, request=request)
+        self._window_ns = -1
+
+
 def of(name: str) -> Parts:
-    """The parts with which a mutant of that name runs; ``""``: the true ones."""
-    return MUTANTS[name].parts if name else Parts()
+    """The parts with which a mutant of that name runs, which are put in; ``""``: the true ones."""
+    parts = MUTANTS[name].parts if name else Parts()
+    if parts.install is not None:
+        parts.install()
+    return parts
 
 
-MUTANTS: dict[str, Mutant] = {}
+def _with_blotter(blotter: type[Blotter]) -> type[OrderExecutor]:
+    class Mutated(OrderExecutor):
+        async def start(self, emit: bs.Emit) -> None:
+            self.blotter = blotter(self.venue)
+            await super().start(emit)
+
+    return Mutated
+
+
+def _doubt_hastily() -> None:
+    for module in (recovery, sending):
+        patch.object(module, "Doubt", HastyDoubt).start()
+
+
+MUTANTS: dict[str, Mutant] = {
+    "records-later": Mutant(
+        breaks="an intent is on record before it is sent", rows=("F1", "F2"), parts=Parts(journal=RecordsLater)
+    ),
+    "writes-apart": Mutant(
+        breaks="a fill, its order and its position go on record together",
+        rows=("F2",),
+        parts=Parts(journal=WritesApart),
+    ),
+    "forgets-unanswered": Mutant(
+        breaks="an order without an answer is unknown",
+        rows=("F1", "F2"),
+        parts=Parts(executor=_with_blotter(ForgetsUnanswered)),
+    ),
+    "forgets-trades": Mutant(
+        breaks="a fill is told once", rows=("F1", "F2"), parts=Parts(executor=_with_blotter(ForgetsTrades))
+    ),
+    "hasty-doubt": Mutant(
+        breaks="an order is absent only where that is proven", rows=("F1",), parts=Parts(install=_doubt_hastily)
+    ),
+}
