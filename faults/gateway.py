@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from bowstring.net.budget import WeightBudget
-from bowstring.trading.gateway import OrderRef, OrderReport
+from bowstring.trading.gateway import OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
 from bowstring.venues.binance.gateway import BinanceGateway, OrdersOver
 from bowstring.venues.binance.listing import Listing
@@ -37,7 +37,12 @@ class Truth(Struct, frozen=True, kw_only=True):
 
 
 class LocalGateway(BinanceGateway):
-    """Counts in a ``gauge``, if there is one, which orders were sent and which were answered."""
+    """Counts in a ``gauge``, if there is one, which orders were sent and which were answered.
+
+    ``before_report`` is called before each report of the private stream is passed on.
+    """
+
+    before_report: Callable[[], None] | None = None
 
     def __init__(
         self,
@@ -71,6 +76,14 @@ class LocalGateway(BinanceGateway):
 
     def replace(self, old: OrderRef, order: PlaceOrder) -> Answer:
         return self._counted(partial(super().replace, old, order))
+
+    async def stream(self, report: Callable[[Report], None], ready: Callable[[], None]) -> None:
+        def noticed(one: Report) -> None:
+            if self.before_report is not None:
+                self.before_report()
+            report(one)
+
+        await super().stream(noticed, ready)
 
     def _counted(self, send: Callable[[], Answer]) -> Answer:
         answer = send()

@@ -20,7 +20,7 @@ from faults.crowd import crowd
 from faults.exchange import Exchange, exchange
 from faults.figures import Note, Outcome, Within, Zero
 from faults.gateway import Truth
-from faults.oracle import Finding, Judgement, judge
+from faults.oracle import Finding, Judgement, judge, settle
 from faults.record import read
 from faults.row import Bench, Row
 
@@ -30,8 +30,8 @@ UNDER_LOAD_S = (0.1, 0.3)
 RECOVERING_S = (0.0, 2.0)
 TRIES = 2  # what cannot be brought to enough in flight is a finding
 CRASHES_RECOVERING = 0.25  # of the starts
-SETTLE_S = 5.0
 HELD_S = 1.5  # longer than a restart takes
+BUSY_S = 1.0  # so late the exchange may be with it on a machine that is busy
 FAULTS: Sequence[Fault] = (
     DelayRequest(calls="orders", account="alice", seconds=HELD_S, chance=0.08, seed=1),
     DelayRequest(calls="orders", account="alice", seconds=0.3, chance=0.2, seed=4),
@@ -83,7 +83,7 @@ def _life(bench: Bench, number: int, *, kills: int) -> Life:
             addresses=running.addresses,
             account=running.account(ACCOUNT),
             folder=str(folder),
-            truth=Truth(held_s=HELD_S),
+            truth=Truth(held_s=HELD_S + BUSY_S),
             mutant=bench.mutant,
         )
         try:
@@ -112,20 +112,15 @@ def _kill(script: Script, life: Life, random: Random) -> None:
 
 def _settled(script: Script, life: Life, running: Exchange, resting: threading.Event) -> Judgement:
     """The last process recovers and nobody trades any more; when all is told it is stopped, and leaves its orders."""
+    journal = Path(script.folder) / script.journal
     with bot(script) as started:
         _await_recovery(started, life)
         resting.set()
-        deadline = time.monotonic() + SETTLE_S
-        while _judge(script, running).findings and time.monotonic() < deadline:
-            time.sleep(0.1)
+        settle(running.ledger, ACCOUNT, journal)
         code, _seconds = started.stop()
-    judgement = _judge(script, running)
+    judgement = judge(running.ledger.read(), ACCOUNT, read(journal))
     wrong_end = [Finding("I11", f"a bot with nothing in doubt ended with {code}")] if code else []
     return replace(judgement, findings=[*judgement.findings, *wrong_end])
-
-
-def _judge(script: Script, running: Exchange) -> Judgement:
-    return judge(running.ledger.read(), ACCOUNT, read(Path(script.folder) / script.journal))
 
 
 def _await_recovery(started: Bot, life: Life) -> None:

@@ -4,9 +4,11 @@ The two have nothing in common, not a line of code: the ledger is written by the
 journal is read from its file. What the bot's process has in memory is never asked.
 """
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -15,7 +17,9 @@ from bowstring.local_exchange.audit import Audit, LedgerOrder
 from bowstring.trading.messages import Fill
 from bowstring.trading.orders import Order
 from faults.ledger import Ledger
-from faults.record import Kept
+from faults.record import Kept, read
+
+SETTLE_S, PAUSE_S = 5.0, 0.1  # until what happened has been told, on a machine that is busy
 
 NEVER_THERE = frozenset({"refused", "rejected", "expired", "failed"})
 """An order that ended so may never have been at the exchange."""
@@ -55,6 +59,16 @@ def judge(ledger: Ledger, account: str, kept: Kept) -> Judgement:
         fills=len(kept.fills),
         findings=[*comparison.findings()],
     )
+
+
+def settle(ledger: Ledger, account: str, journal: Path, *, within_s: float = SETTLE_S) -> Judgement:
+    """Judge as soon as there is nothing to find; what is still wrong after so many seconds is wrong."""
+    deadline = time.monotonic() + within_s
+    while True:
+        judgement = judge(ledger.read(), account, read(journal))
+        if not judgement.findings or time.monotonic() > deadline:
+            return judgement
+        time.sleep(PAUSE_S)
 
 
 class _Comparison:

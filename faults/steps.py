@@ -1,5 +1,5 @@
 """Where a process can be killed: before every callback of the event loop, which is where awaits go on, before every
-operation on the files of the journal, and around every request that is sent and every report that comes in.
+operation on the files of the journal, around every frame that is sent and before every report that is taken in.
 
 The hooks are classes in the place of those that they inherit from, in the process of one bot only.
 """
@@ -8,15 +8,13 @@ import asyncio
 import os
 import signal
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 from unittest.mock import patch
 
 import apsw
 
 from bowstring.core import run
 from bowstring.net import websocket
-from bowstring.trading.gateway import Report
 from faults.gateway import LocalGateway
 from faults.gauge import Gauge
 
@@ -37,9 +35,13 @@ class Steps:
 
     def begin(self, gauge: Gauge, *, last: int) -> None:
         """Count from 0, from now on."""
-        for name in ("await", "journal", "socket", "steps"):
+        for name in (*get_args(Kind), "steps"):
             gauge[name] = 0
         self.gauge, self.last = gauge, last
+
+    def end(self) -> None:
+        """Count no more."""
+        self.gauge = None
 
     def step(self, kind: Kind) -> None:
         """One more."""
@@ -119,19 +121,9 @@ class SteppedWebSocket(websocket.WebSocket):
         STEPS.step("socket")
 
 
-class SteppedGateway(LocalGateway):
-    """One step before each report is taken in; what it sends goes over the sockets above."""
-
-    async def stream(self, report: Callable[[Report], None], ready: Callable[[], None]) -> None:
-        def stepped(one: Report) -> None:
-            STEPS.step("socket")
-            report(one)
-
-        await super().stream(stepped, ready)
-
-
-def install() -> None:
-    """Put them in their places."""
+def install(gateway: LocalGateway) -> None:
+    """Put them in their places, in a process that has no loop and no journal yet."""
+    gateway.before_report = lambda: STEPS.step("socket")
     KEPT.append(SteppedFiles())
     patch.object(run, "_new_loop", SteppedLoop).start()
     patch.object(websocket, "WebSocket", SteppedWebSocket).start()
