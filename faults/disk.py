@@ -1,0 +1,239 @@
+"""F17: the journal's disk is full, its writes fail, somebody else has locked it, or it is not what was written.
+
+An order is sent only where its intent is on record; what is open can be cancelled all the same. A file that cannot be
+trusted is refused, and stays as it is.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+
+import apsw
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from bowstring.trading.journal.file import Durability
+from faults.bot import Script
+from faults.bots import Bot, bot, tail
+from faults.exchange import Exchange, exchange
+from faults.figures import Figure, Note, Outcome, Zero
+from faults.oracle import Finding, settle
+from faults.record import Kept, read
+from faults.row import Bench, Row
+
+ACCOUNT = "alice"
+REFUSED = 2  # exit code
+SMALL, LARGE = "600k", "64m"
+FAILS_S = 30.0
+HELD_S = 1.0
+FLIPS = 32
+
+
+Trouble = Callable[[Script, Exchange, "Tried", Bench], None]
+
+
+class Tried(Struct):
+    """What was done, and what came of it."""
+
+    orders: int = 0
+    failures: int = 0
+    cancelled: int = 0
+    refused: int = 0
+    harmless: int = 0
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+
+def run(bench: Bench) -> Outcome:
+    durabilities: Sequence[Durability] = ("process", "power") if bench.form == "long" else ("process",)
+    cases = [(trouble, durability) for durability in durabilities for trouble in (_full, _failing, _locked, _corrupt)]
+    with ThreadPoolExecutor(bench.workers) as pool:
+        return _outcome(bench, [*pool.map(partial(_case, bench), *zip(*cases, strict=True))])
+
+
+def _case(bench: Bench, trouble: Trouble, durability: Durability) -> Tried:
+    """One kind of trouble, at an exchange and with a journal of its own."""
+    tried, folder = Tried(), bench.room(f"{trouble.__name__}-{durability}")
+    with exchange(folder) as running:
+        script = Script(
+            cast="faults.stubborn",
+            addresses=running.addresses,
+            account=running.account(ACCOUNT),
+            folder=str(folder),
+            durability=durability,
+            mutant=bench.mutant,
+        )
+        try:
+            trouble(script, running, tried, bench)
+        except (ChildProcessError, subprocess.SubprocessError) as error:
+            tried.findings.append(Finding("I11", f"{folder.name}: {error}"))
+        tried.orders = sum(order.account == ACCOUNT for order in running.ledger.read().audit.orders.values())
+        tried.cancelled = running.ledger.audit.lines["cancel"]
+    return tried
+
+
+def _full(script: Script, running: Exchange, tried: Tried, _bench: Bench) -> None:
+    """On a small disk, which then gets larger."""
+    script = replace(script, journal="small/journal")
+    with small_disk(Path(script.folder) / "small") as enlarge:
+        with bot(script) as started:
+            _fails(started, running, tried)
+        enlarge()
+        _recovers(script, running, tried, after="the disk was full")
+
+
+def _failing(script: Script, running: Exchange, tried: Tried, bench: Bench) -> None:
+    """From the n-th write to the journal on, all fail."""
+    numbers = [*range(1, 60, 2)] if bench.form == "long" else [3, 25]
+    for number in numbers:
+        with bot(script, wrapper=_failing_from(number)) as started:
+            if started.lines.until("recovered", within_s=FAILS_S) is not None:
+                _fails(started, running, tried, is_greeted=True)
+            else:
+                tried.failures += 1
+                _expect_refusal(started, script, tried, f"write {number} failed at the start")
+        _recovers(script, running, tried, after=f"write {number} failed")
+
+
+def _failing_from(number: int) -> Sequence[str]:
+    """A command that has writes to files of SQLite's fail: sockets and logs are written to by other calls."""
+    inject = f"inject=pwrite64:error=EIO:when={number}+"
+    return ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", inject]
+
+
+def _locked(script: Script, running: Exchange, tried: Tried, _bench: Bench) -> None:
+    """Another program begins to write to it, and takes its time."""
+    with bot(script) as started:
+        started.heard("recovered")
+        other = apsw.Connection(str(Path(script.folder) / script.journal))
+        other.execute("BEGIN IMMEDIATE")
+        _fails(started, running, tried, is_greeted=True)
+        other.close()
+    _recovers(script, running, tried, after="it was locked")
+
+
+def _fails(started: Bot, running: Exchange, tried: Tried, *, is_greeted: bool = False) -> None:
+    """Load until no order goes out any more: all that is open can be cancelled then."""
+    if not is_greeted:
+        started.heard("recovered")
+    started.say("go")
+    started.heard("refused", within_s=FAILS_S)
+    started.say("rest")
+    tried.failures += 1
+    started.say("cancel")
+    started.heard("none", within_s=FAILS_S)
+    code, _seconds = started.stop()
+    if code:
+        tried.findings.append(Finding("I11", f"a bot without orders ended with {code} as its journal had failed"))
+    audit = running.ledger.read().audit
+    left = [order.client_order_id for order in audit.orders.values() if order.is_open]
+    tried.findings += [Finding("cancels", f"{name} could not be cancelled") for name in left]
+
+
+def _recovers(script: Script, running: Exchange, tried: Tried, *, after: str) -> None:
+    """On a disk that works again, the next process finds everything in order."""
+    with bot(script) as started:
+        started.heard("recovered")
+        judgement = settle(running.ledger, ACCOUNT, Path(script.folder) / script.journal)
+        started.stop()
+    tried.findings += [Finding(one.rule, f"{one.text} [after {after}]") for one in judgement.findings]
+
+
+def _corrupt(script: Script, _running: Exchange, tried: Tried, bench: Bench) -> None:
+    """Copies of a good journal, each with one thing wrong with it."""
+    path = Path(script.folder) / script.journal
+    with bot(script) as started:
+        started.heard("recovered")
+        started.say("go")
+        time.sleep(1)
+        started.stop()
+    good, kept = path.read_bytes(), read(path)
+    for name, content in _damages(good, Random(bench.seed), flips=bench.many(short=4, long=FLIPS)):
+        path.write_bytes(content)
+        with bot(script) as started:
+            if started.lines.until("recovered", within_s=FAILS_S) is None:
+                _expect_refusal(started, script, tried, name)
+                _expect_unchanged(path, content, tried, name)
+            else:
+                tried.harmless += 1
+                _expect_same(path, kept, tried, name)
+        path.write_bytes(good)
+
+
+def _damages(good: bytes, random: Random, *, flips: int) -> Iterator[tuple[str, bytes]]:
+    yield "cut in half", good[: len(good) // 2]
+    yield "a page of zeros", good[:4096] + bytes(4096) + good[8192:]
+    yield "a text", b"what is this?\n" * 1000
+    for _ in range(flips):
+        place = random.randrange(len(good))
+        changed = bytearray(good)
+        changed[place] ^= 1 << random.randrange(8)
+        yield f"a bit of byte {place} of {len(good)} flipped", bytes(changed)
+
+
+def _expect_refusal(started: Bot, script: Script, tried: Tried, what: str) -> None:
+    code = started.process.wait(FAILS_S)
+    if code == REFUSED:
+        tried.refused += 1
+    else:
+        said = tail(Path(script.folder), lines=3)
+        tried.findings.append(Finding("start", f"{what}: the bot ended with {code}, not {REFUSED}: {said}"))
+
+
+def _expect_unchanged(path: Path, content: bytes, tried: Tried, what: str) -> None:
+    if sha256(path.read_bytes()).digest() != sha256(content).digest():
+        tried.findings.append(Finding("start", f"{what}: the file was refused, and changed"))
+
+
+def _expect_same(path: Path, kept: Kept, tried: Tried, what: str) -> None:
+    """What was damaged did not matter."""
+    if read(path) != kept:
+        tried.findings.append(Finding("start", f"{what}: the file was taken for good, and reads otherwise than it did"))
+
+
+@contextmanager
+def small_disk(folder: Path) -> Generator[Callable[[], None]]:
+    """A file system of its own in that folder; what this gives makes it larger. For root only."""
+    folder.mkdir()
+    _run("mount", "-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", str(folder))
+    try:
+        yield lambda: _run("mount", "-o", f"remount,size={LARGE}", str(folder))
+    finally:
+        _run("umount", str(folder))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _outcome(bench: Bench, cases: Sequence[Tried]) -> Outcome:
+    findings = [finding for tried in cases for finding in tried.findings]
+    unknown = sum(finding.rule == "I2" for finding in findings)
+    failures, orders = sum(tried.failures for tried in cases), sum(tried.orders for tried in cases)
+    cancelled, refused = sum(tried.cancelled for tried in cases), sum(tried.refused for tried in cases)
+    harmless = sum(tried.harmless for tried in cases)
+    figures: list[Figure] = [
+        Note(f"{failures} times the storage failed, {cancelled} orders were cancelled all the same"),
+        Zero("orders without an intent on record", unknown, orders),
+        Zero("other violations", len(findings) - unknown, failures + refused + harmless),
+        Note(f"{refused} damaged or failing files refused, {harmless} damages that mattered to nobody"),
+    ]
+    return Outcome(
+        figures=figures,
+        findings=[str(finding) for finding in findings],
+        kept=bench.folder if findings else None,
+    )
+
+
+ROW = Row(
+    id="F17",
+    fault="disk full, EIO at the n-th write, corrupt journal, locked journal",
+    how="a small tmpfs, strace inject, changed files, a second writer",
+    promise="0 orders without a durable intent; a corrupt file refused, not overwritten",
+    run=run,
+)
