@@ -11,6 +11,7 @@ from msgspec.json import decode
 from faults.exchange import Account, Addresses
 
 TIMEOUT_S = 10.0
+GONE = OSError, http.client.HTTPException
 
 
 class Counterparty:
@@ -24,8 +25,11 @@ class Counterparty:
         self._key, self._secret = account.key, account.secret.encode()
         self._connection = http.client.HTTPConnection(url.hostname, url.port, timeout=TIMEOUT_S)
 
-    def place(self, symbol: str, side: str, quantity: Decimal | str, price: Decimal | str, *, tif: str = "GTC") -> str:
-        """Place a limit order; returns its status. Raises `OSError`, and `ValueError` if it is refused."""
+    def place(
+        self, symbol: str, side: str, quantity: Decimal | str, price: Decimal | str, *, tif: str = "GTC", name: str = ""
+    ) -> str:
+        """Place a limit order; returns its status. Raises what `call` raises."""
+        named = {"newClientOrderId": name} if name else {}
         told = self.call(
             "POST",
             "/api/v3/order",
@@ -35,6 +39,7 @@ class Counterparty:
             price=f"{price}",
             type="LIMIT",
             timeInForce=tif,
+            **named,
         )
         return str(decode(told, type=dict[str, object])["status"])
 
@@ -43,7 +48,7 @@ class Counterparty:
         return decode(self.call("GET", "/api/v3/openOrders"), type=list[dict[str, object]])
 
     def call(self, method: str, path: str, **params: str) -> bytes:
-        """Any signed request; its answer."""
+        """Any signed request; its answer. Raises `GONE` where there is none, and `ValueError` if it is refused."""
         query = urlencode({**params, "timestamp": str(time.time_ns() // 1_000_000), "recvWindow": "10000"})
         signature = hmac.new(self._secret, query.encode(), "sha256").hexdigest()
         address = f"{path}?{query}&signature={signature}"
@@ -55,5 +60,5 @@ class Counterparty:
         return body
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect; the next call connects again."""
         self._connection.close()

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from random import Random
 
-from faults.counterparty import Counterparty
+from faults.counterparty import GONE, Counterparty
 from faults.exchange import Exchange
 
 BID, ASK = Decimal("64999.00"), Decimal("65001.00")
@@ -32,9 +32,7 @@ def crowd(running: Exchange, random: Random, *, every_s: float = 0.05) -> Genera
     def take() -> None:
         while not over.wait(random.uniform(0.5, 1.5) * every_s):
             if not resting.is_set():
-                side = random.choice(("BUY", "SELL"))
-                price = LOW if side == "SELL" else HIGH
-                counterparty.place("ETHUSDT", side, Decimal(random.randint(10, 90)) / 1000, price, tif="IOC")
+                _take(counterparty, random)
 
     taker = threading.Thread(target=take)
     taker.start()
@@ -43,4 +41,13 @@ def crowd(running: Exchange, random: Random, *, every_s: float = 0.05) -> Genera
     finally:
         over.set()
         taker.join()
+        counterparty.close()
+
+
+def _take(counterparty: Counterparty, random: Random) -> None:
+    side = random.choice(("BUY", "SELL"))
+    price = LOW if side == "SELL" else HIGH
+    try:
+        counterparty.place("ETHUSDT", side, Decimal(random.randint(10, 90)) / 1000, price, tif="IOC")
+    except GONE:
         counterparty.close()

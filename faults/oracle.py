@@ -6,7 +6,7 @@ journal is read from its file. What the bot's process has in memory is never ask
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -50,9 +50,9 @@ class Judgement(Struct, frozen=True, kw_only=True):
         return sum(finding.rule in rules for finding in self.findings)
 
 
-def judge(ledger: Ledger, account: str, kept: Kept) -> Judgement:
-    """Compare, when everything is quiet."""
-    comparison = _Comparison(ledger, account, kept)
+def judge(ledger: Ledger, account: str, kept: Kept, *, foreign: Collection[str] = ()) -> Judgement:
+    """Compare, when everything is quiet. ``foreign`` are orders that others placed on the account: they are to rest."""
+    comparison = _Comparison(ledger, account, kept, foreign)
     return Judgement(
         intents=len(kept.orders),
         orders=len(comparison.accepted),
@@ -61,21 +61,25 @@ def judge(ledger: Ledger, account: str, kept: Kept) -> Judgement:
     )
 
 
-def settle(ledger: Ledger, account: str, journal: Path, *, within_s: float = SETTLE_S) -> Judgement:
+def settle(
+    ledger: Ledger, account: str, journal: Path, *, within_s: float = SETTLE_S, foreign: Collection[str] = ()
+) -> Judgement:
     """Judge as soon as there is nothing to find; what is still wrong after so many seconds is wrong."""
     deadline = time.monotonic() + within_s
     while True:
-        judgement = judge(ledger.read(), account, read(journal))
+        judgement = judge(ledger.read(), account, read(journal), foreign=foreign)
         if not judgement.findings or time.monotonic() > deadline:
             return judgement
         time.sleep(PAUSE_S)
 
 
 class _Comparison:
-    def __init__(self, ledger: Ledger, account: str, kept: Kept) -> None:
+    def __init__(self, ledger: Ledger, account: str, kept: Kept, foreign: Collection[str]) -> None:
         self._audit, self._account, self._kept = ledger.audit, account, kept
         self._deposits = ledger.deposits[account]
-        self.accepted = [order for order in ledger.audit.orders.values() if order.account == account]
+        all_ = [order for order in ledger.audit.orders.values() if order.account == account]
+        self.accepted = [order for order in all_ if order.client_order_id not in foreign]
+        self._foreign = [order for order in all_ if order.client_order_id in foreign]
         self._by_name = {order.client_order_id: order for order in self.accepted}
         self._intended = {order.client_order_id: order for order in kept.orders}
 
@@ -88,6 +92,7 @@ class _Comparison:
         yield from self._misfilled()
         yield from self._mispositioned()
         yield from self._misbalanced()
+        yield from self._touched()
 
     def _duplicated(self) -> Iterator[Finding]:
         """I1: no intent is accepted more than once."""
@@ -122,6 +127,12 @@ class _Comparison:
             here, right = _described(order), _of_ledger(there, self._audit)
             if here != right and order.status not in UNDECIDED:
                 yield Finding("I3", f"{name} is {here} by the journal, {right} by the ledger")
+
+    def _touched(self) -> Iterator[Finding]:
+        """What others placed is left alone."""
+        for order in self._foreign:
+            if not order.is_open:
+                yield Finding("foreign", f"{order.client_order_id} is {order.status}, and was not the bot's to end")
 
     def _misfilled(self) -> Iterator[Finding]:
         """I4: the same fills, each once, at the same price and fee."""
@@ -166,10 +177,11 @@ class _Comparison:
             if order.status == "open":
                 base, quote = order.symbol.split("/")
                 left = order.quantity - order.filled
-                if order.side == "buy":
-                    locked[quote] += left * order.price
-                else:
-                    locked[base] += left
+                locked[quote if order.side == "buy" else base] += left * (order.price if order.side == "buy" else 1)
+        for other in self._foreign:
+            base, quote = self._audit.symbols[other.symbol]
+            left = other.left if other.is_open else Decimal(0)
+            locked[quote if other.side == "BUY" else base] += left * (other.price if other.side == "BUY" else 1)
         return held, locked
 
 
