@@ -8,10 +8,12 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["bowstring.testing.plugin"]
 
-# A shared machine is slow at random: no deadlines. "ci" draws the same examples in each run, "brief" fewer of them.
+# A shared machine is slow at random: no deadlines. "ci" draws the same examples in each run, "brief" fewer of them,
+# "thorough" many.
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("brief", settings.get_profile("ci"), max_examples=20)
+settings.register_profile("thorough", settings.get_profile("ci"), derandomize=False, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

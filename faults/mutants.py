@@ -4,19 +4,24 @@ They are put in the place of the true ones in the process of a bot, and nowhere 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from unittest.mock import patch
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from unittest.mock import Mock, patch
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 import bowstring as bs
+from bowstring.core.clock import Clock
+from bowstring.core.errors import BowstringError, ConfigError, NotRecorded
 from bowstring.trading import recovery, sending
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.desk import Desk
 from bowstring.trading.executor import OrderExecutor
-from bowstring.trading.gateway import OrderReport
+from bowstring.trading.gateway import OrderRef, OrderReport
 from bowstring.trading.journal.file import JournalFile
+from bowstring.trading.journal.file_lock import FileLock
 from bowstring.trading.journal.port import News, Remembered
 from bowstring.trading.new_orders import NewOrder
 from bowstring.trading.orders import Order
@@ -34,11 +39,12 @@ class Parts(Struct, frozen=True, kw_only=True):
 
 
 class Mutant(Struct, frozen=True, kw_only=True):
-    """What is broken, and the rows that have to find it."""
+    """What is broken, and the rows that have to find it. ``is_quick``: also in the short form."""
 
     breaks: str
     rows: tuple[str, ...]
     parts: Parts
+    is_quick: bool = False
 
 
 class RecordsLater(JournalFile):
@@ -77,6 +83,51 @@ class ForgetsTrades(Blotter):
         super().restore(replace(remembered, trades=()))
 
 
+class SendsUnrecorded(JournalFile):
+    """Lets orders go where their intents cannot be recorded."""
+
+    def record(self, orders: Sequence[NewOrder], /) -> Awaitable[None] | None:
+        with suppress(NotRecorded):
+            return super().record(orders)
+        return None
+
+
+class BeginsAnew(JournalFile):
+    """Where a file cannot be trusted it begins another one."""
+
+    def open(self, clock: Clock) -> bool:
+        try:
+            return super().open(clock)
+        except ConfigError:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self.control_file}{suffix}").unlink(missing_ok=True)
+            return super().open(clock)
+
+
+class LeavesUnconfirmed(OrderExecutor):
+    """Ends as soon as it has asked for the cancels."""
+
+    async def _wind_up(self) -> list[Order]:
+        ending = asyncio.ensure_future(super()._wind_up())
+        await asyncio.sleep(0)
+        ending.cancel()
+        return []
+
+
+class CancelsAll(OrderExecutor):
+    """Cancels whatever is open on the account."""
+
+    async def _wind_up(self) -> list[Order]:
+        for order in await self._gateway.open_orders():
+            report = order.report
+            ref = OrderRef(
+                symbol=order.symbol, client_order_id=report.client_order_id, venue_order_id=report.venue_order_id
+            )
+            with suppress(BowstringError):
+                await self._gateway.cancel(ref)
+        return await super()._wind_up()
+
+
 class HastyDoubt(Doubt):
     """Takes "not found" for proof."""
 
@@ -107,6 +158,10 @@ def _doubt_hastily() -> None:
         patch.object(module, "Doubt", HastyDoubt).start()
 
 
+def _lock_nothing() -> None:
+    patch.object(FileLock, "acquire", Mock()).start()
+
+
 MUTANTS: dict[str, Mutant] = {
     "records-later": Mutant(
         breaks="an intent is on record before it is sent", rows=("F1", "F2"), parts=Parts(journal=RecordsLater)
@@ -125,6 +180,21 @@ MUTANTS: dict[str, Mutant] = {
         breaks="a fill is told once", rows=("F1", "F2"), parts=Parts(executor=_with_blotter(ForgetsTrades))
     ),
     "hasty-doubt": Mutant(
-        breaks="an order is absent only where that is proven", rows=("F1",), parts=Parts(install=_doubt_hastily)
+        breaks="an order is absent only where that is proven", rows=("F6",), parts=Parts(install=_doubt_hastily)
+    ),
+    "sends-unrecorded": Mutant(
+        breaks="what cannot be recorded is not sent", rows=("F17",), parts=Parts(journal=SendsUnrecorded)
+    ),
+    "begins-anew": Mutant(
+        breaks="a damaged journal is refused and left as it is", rows=("F17",), parts=Parts(journal=BeginsAnew)
+    ),
+    "leaves-unconfirmed": Mutant(
+        breaks="a stop confirms that orders are cancelled, or names them",
+        rows=("F20",),
+        parts=Parts(executor=LeavesUnconfirmed),
+    ),
+    "cancels-all": Mutant(breaks="orders of others are left alone", rows=("F20",), parts=Parts(executor=CancelsAll)),
+    "locks-nothing": Mutant(
+        breaks="one process for an account and a journal", rows=("F21",), parts=Parts(install=_lock_nothing)
     ),
 }
