@@ -156,7 +156,7 @@ def _corrupt(script: Script, _running: Exchange, tried: Tried, bench: Bench) -> 
         started.stop()
     good, kept = path.read_bytes(), read(path)
     for name, content in _damages(good, Random(bench.seed), flips=bench.many(short=4, long=FLIPS)):
-        path.write_bytes(content)
+        _put(path, content)
         with bot(script) as started:
             if started.lines.until("recovered", within_s=FAILS_S) is None:
                 _expect_refusal(started, script, tried, name)
@@ -164,7 +164,13 @@ def _corrupt(script: Script, _running: Exchange, tried: Tried, bench: Bench) -> 
             else:
                 tried.harmless += 1
                 _expect_same(path, kept, tried, name)
-        path.write_bytes(good)
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Have this content only: what an earlier process left in its log would be put over it."""
+    for log in (Path(f"{path}-wal"), Path(f"{path}-shm")):
+        log.unlink(missing_ok=True)
+    path.write_bytes(content)
 
 
 def _damages(good: bytes, random: Random, *, flips: int) -> Iterator[tuple[str, bytes]]:
