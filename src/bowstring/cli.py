@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from bowstring.cli_control import control
 from bowstring.core.errors import ConfigError, Disconnected, MissingExtra
 
 INTERRUPTED = 130  # what a shell says of a program that was ended by SIGINT
@@ -59,6 +60,9 @@ def _symbols(given: str, *, option: str) -> list[str]:
 @click.version_option(package_name="bowstring")
 def cli() -> None:
     """Live trading bots: collectors, strategies, guards and executors around one event queue."""
+
+
+cli.add_command(control)
 
 
 @cli.command(short_help="Serve a recording, or a made-up feed, as Binance does.")

@@ -3,13 +3,16 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterator, Sequence
-from typing import ClassVar, Never, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Never, Protocol, TypeVar
 
 from msgspec import Struct
 
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError, WiringError
 from bowstring.core.messages import Action, Actions, Event, Events, Message
+
+if TYPE_CHECKING:
+    from bowstring.core.subscriber import Account
 
 M = TypeVar("M", bound=Message)
 S = TypeVar("S")
@@ -48,6 +51,10 @@ class Running(Protocol):
 
     def resume(self, name: str) -> None:
         """See `Engine.resume`."""
+        ...
+
+    def accounts(self) -> "Sequence[Account]":
+        """See `Engine.accounts`."""
         ...
 
 

@@ -95,6 +95,11 @@ class Blotter:
             for (strategy, symbol), quantity in self._positions.items()
         ]
 
+    def set_position(self, strategy: str, symbol: str, quantity: Decimal) -> Position:
+        """Take a position for what a human says it is."""
+        self._positions[strategy, symbol] = quantity
+        return Position(strategy=strategy, venue=self._venue, symbol=symbol, quantity=quantity)
+
     def reducible(self, strategy: str, symbol: str, *, side: Side) -> Decimal:
         """By how much an order of this side would reduce the strategy's position, its live ones taken as filled."""
         position = self._positions.get((strategy, symbol), ZERO)

@@ -27,10 +27,10 @@ class Desk:
 
     ``closed`` says why nothing new may be sent but cancels; ``down``, of the private stream, and ``paused``, until the
     venue was asked how things stand, why no new risk may be taken; ``""`` where it may. So does ``unguarded()``, where
-    the venue is to act if this bot cannot.
-    ``disputed`` says by symbol why no new risk may be taken in it. ``balances`` are the latest, and ``balances_told``
-    counts those that the private stream told. ``answer_s`` is how long a request may go unanswered: at least as long
-    as the venue may still accept it.
+    the venue is to act if this bot cannot. ``disputed`` says by symbol why no new risk may be taken in it, and
+    ``settled`` are the symbols with reasons that a human has accepted. ``balances`` are the latest, and
+    ``balances_told`` counts those that the private stream told. ``answer_s`` is how long a request may go unanswered:
+    at least as long as the venue may still accept it.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Desk:
         self.paused = ""
         self.unguarded: Callable[[], str] = lambda: ""
         self.disputed: dict[str, str] = {}
+        self.settled: set[tuple[str, str]] = set()
         self.balances: dict[str, BalanceReport] = {}
         self.balances_told = 0
         self._is_over = False

@@ -23,9 +23,12 @@ from bowstring.core.messages import (
     LoopBlocked,
     Resumed,
 )
+from bowstring.core.watchdog import LONG_S
 from bowstring.market.instrument import InstrumentListed
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.cancelling import Canceller
+from bowstring.trading.control.control import Control
+from bowstring.trading.control.hand import Hand
 from bowstring.trading.dead_man import DISARM_S, DeadMan, check_dead_man
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import Gateway
@@ -53,7 +56,6 @@ POLICIES = get_args(Policy)
 RISK_RANK: dict[RiskState, int] = {"active": 0, "reducing": 1, "halted": 2}
 RECONCILE_S = 30.0
 RECOVER_S = 50.0  # the engine gives a start 60 s
-BLOCKED_S = 1.0
 STOP_S = 6.0  # the engine gives executors 7 s
 CLOSE_S = 0.5
 
@@ -95,6 +97,7 @@ class OrderExecutor(Executor):
         self._gateway = gateway
         self._journal = journal_of(journal)
         self._journal_is_open = False
+        self._control: Control | None = None
         self._account_lock = AccountLock()
         self._on_stop = on_stop
         self._on_halt = on_halt
@@ -119,6 +122,10 @@ class OrderExecutor(Executor):
         self.blotter.instruments = {instrument.symbol: instrument for instrument in instruments}
         desk.tell(InstrumentListed(symbol=instrument.symbol, instrument=instrument) for instrument in instruments)
         self._recovery = Recovery(desk, on_stream=self._on_stream)
+        self.engine.shared.append(Hand(desk, strategies=self.strategies))
+        if is_first and self._journal.control_file:
+            self._control = Control(desk, engine=self.engine)
+            self._control.begin()
         if is_first:
             self._recovery.recall_risk(self._guard_states)
         if self._dead_man_s is not None:
@@ -135,6 +142,8 @@ class OrderExecutor(Executor):
     async def stop(self) -> None:
         """Deal with open orders by policy, then disconnect. Raises `StopIncomplete` naming orders not accounted for."""
         self._desk.closed = "it is stopping"
+        if self._control is not None:
+            self._control.close()
         left = await self._wind_up()
         switch = ""
         if self._dead_man is not None:
@@ -222,7 +231,7 @@ class OrderExecutor(Executor):
     @on(LoopBlocked)
     def look_again(self, blocked: LoopBlocked) -> None:
         """Take no new risk before the venue was asked what happened while nobody listened."""
-        if blocked.blocked_s >= BLOCKED_S:
+        if blocked.blocked_s >= LONG_S:
             self._desk.paused = f"{blocked.handler} blocked the event loop for {blocked.blocked_s:.1f} s"
             self._desk.notice()
 

@@ -121,7 +121,8 @@ class Reconciliation:
     def _mismatches(self, answers: "_Answers") -> Iterator[ReconcileMismatch]:
         """What the two sides disagree about now, and did when it was found, long enough ago."""
         now_ns = self._desk.clock.monotonic_ns()
-        problems = [*self._lost(answers), *self._undead(answers), *self._untold(), *self._shortfalls(answers.balances)]
+        found = [*self._lost(answers), *self._undead(answers), *self._untold(), *self._shortfalls(answers.balances)]
+        problems = [problem for problem in found if problem not in self._desk.settled]
         self._doubted_ns = {problem: self._doubted_ns.get(problem, now_ns) for problem in problems}
         patience_ns = max(DOUBTED_S, self._desk.gateway.query_lag_s) * 1e9
         for (symbol, reason), since_ns in self._doubted_ns.items():

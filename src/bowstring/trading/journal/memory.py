@@ -30,11 +30,13 @@ Key = tuple[str, str]
 
 
 class MemoryJournal:
-    """Keeps live orders, the latest finished ones with their fills, and the ids of a million orders."""
+    """Keeps live orders, the latest finished ones with their fills, and the ids of a million orders.
 
-    control_file = ""
+    With ``control_file``, a path, `bowstring control` reaches the bot by it, as if a journal were there.
+    """
 
-    def __init__(self, *, ids_kept: int = IDS_KEPT) -> None:
+    def __init__(self, *, control_file: str = "", ids_kept: int = IDS_KEPT) -> None:
+        self.control_file = control_file
         self.risk = RiskStateChanged(state="active")
         self._ids_kept = ids_kept
         self._ids: dict[Key, None] = {}

@@ -1,0 +1,125 @@
+"""The human's hand on one account: what was decided is taken in like a report of the venue's, and goes on record."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import assert_never
+
+from bowstring.core.errors import Refused
+from bowstring.core.messages import Event
+from bowstring.trading.control.commands import Accept, AnyCommand, Command, DecideOrder, SetPosition
+from bowstring.trading.desk import Desk
+from bowstring.trading.gateway import OrderReport
+from bowstring.trading.messages import MismatchSettled
+from bowstring.trading.orders import Order
+
+ZERO = Decimal(0)
+AccountCommand = DecideOrder | Accept | SetPosition
+"""What is for one account."""
+
+
+class Hand:
+    """Carries out what is for one account. ``strategies`` are the names of the bot's."""
+
+    def __init__(self, desk: Desk, *, strategies: Sequence[str]) -> None:
+        self.desk = desk
+        self._strategies = strategies
+
+    def concerns(self, command: AnyCommand) -> bool:
+        """Whether a command is for this account."""
+        if isinstance(command, DecideOrder):
+            return self.desk.blotter.find(command.client_order_id) is not None
+        return isinstance(command, Accept | SetPosition) and command.venue == self.desk.gateway.venue
+
+    def carry_out(self, command: AccountCommand) -> str:
+        """Carry out a command that concerns it, and say what came of it. Raises `Refused` with the reason why not."""
+        match command:
+            case DecideOrder():
+                return self._decide(command)
+            case Accept():
+                return self._accept(command)
+            case SetPosition():
+                return self._set_position(command)
+            case _:
+                assert_never(command)
+
+    def doubts(self) -> Iterator[str]:
+        """What keeps the account from taking new risk, and what a human may decide, line by line."""
+        desk = self.desk
+        venue = desk.gateway.venue
+        if desk.closed:
+            yield f"{venue}: no orders, {desk.closed}"
+        if why := desk.down or desk.paused:
+            yield f"{venue}: no new risk, {why}"
+        yield from (f"{venue}: no new risk in {symbol}, {reason}" for symbol, reason in desk.disputed.items())
+        for order in desk.blotter.live.values():
+            if order.status == "unknown":
+                yield f"{venue}: order {_described(order)} is unknown, {order.reason}"
+
+    def _decide(self, command: DecideOrder) -> str:
+        order = self.desk.blotter.find(command.client_order_id)
+        assert order is not None, "it concerns this account"
+        self._check_undecided(order, command)
+        report = OrderReport(
+            client_order_id=order.client_order_id,
+            status=command.status,
+            filled=_filled(order, command),
+            reason=f"decided by {command.operator}: {command.why}",
+        )
+        self._tell(command, *self.desk.news(report))
+        return f"order {order.client_order_id} is {command.status}, {report.filled:f} of {order.quantity:f} filled"
+
+    def _check_undecided(self, order: Order, command: DecideOrder) -> None:
+        """An order is for a human to decide if its outcome is unknown, or if the venue denies that it is open."""
+        if order.status == "unknown":
+            return
+        if order.status != "open" or order.symbol not in self.desk.disputed:
+            raise Refused(
+                f"order {order.client_order_id} is {order.status}: what a human decides about is unknown, or open in a "
+                "symbol with a mismatch"
+            )
+        if command.status not in {"cancelled", "expired", "filled"}:
+            raise Refused(f"order {order.client_order_id} was open: it may be cancelled, expired or filled now")
+
+    def _accept(self, command: Accept) -> str:
+        reason = self.desk.disputed.pop(command.symbol, None)
+        if reason is None:
+            raise Refused(f"there is no mismatch in {command.symbol} at {command.venue}")
+        self.desk.settled.add((command.symbol, reason))
+        self._tell(command, MismatchSettled(venue=command.venue, symbol=command.symbol))
+        return f"new risk may be taken in {command.symbol} at {command.venue} again; accepted: {reason}"
+
+    def _set_position(self, command: SetPosition) -> str:
+        blotter = self.desk.blotter
+        held = {(one.strategy, one.symbol): one.quantity for one in blotter.positions()}
+        known = sorted({*self._strategies, *(strategy for strategy, _symbol in held)})
+        if command.strategy not in known:
+            raise Refused(f'there is no strategy "{command.strategy}"; there are {", ".join(known)}')
+        if command.symbol not in blotter.instruments:
+            raise Refused(f"{command.symbol} is not listed at {command.venue}")
+        before = held.get((command.strategy, command.symbol), ZERO)
+        self._tell(command, blotter.set_position(command.strategy, command.symbol, command.quantity))
+        where = f"{command.symbol} at {command.venue}"
+        return f"the position of {command.strategy} in {where} is {command.quantity:f}; it was {before:f}"
+
+    def _tell(self, command: Command, *events: Event) -> None:
+        """The decision and what it brings about, in one transaction."""
+        self.desk.tell([command.decision(self.desk.clock.now_ns()), *events])
+        self.desk.notice()
+
+
+def _filled(order: Order, command: DecideOrder) -> Decimal:
+    """How much of the order has filled. Raises `Refused` where the decision contradicts itself or what is known."""
+    implied = {"failed": ZERO, "rejected": ZERO, "filled": order.quantity}.get(command.status)
+    filled = implied if command.filled is None else command.filled
+    if filled is None:
+        raise Refused(f"say how much of it was filled before it was {command.status}: --filled 0, or more")
+    if filled != implied if implied is not None else not 0 <= filled < order.quantity:
+        raise Refused(f"{filled:f} of {order.quantity:f} filled does not go with {command.status}")
+    if filled < order.filled:
+        raise Refused(f"{order.filled:f} of {order.client_order_id} is known to have filled, not {filled:f}")
+    return filled
+
+
+def _described(order: Order) -> str:
+    price = f"{order.quantity:f} {order.symbol} at {order.price:f}"
+    return f"{order.client_order_id} of {order.strategy} to {order.side} {price}, {order.filled:f} filled,"
