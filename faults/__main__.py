@@ -82,12 +82,14 @@ def _run(row: Row, bench: Bench, *, good: str, bad: str) -> Outcome:
         outcome = row.run(bench)
     except Exception as error:  # noqa: BLE001  # whatever a row did not foresee: the others are run, and this is told
         traceback.print_exc()
-        outcome = Outcome(figures=(), findings=[repr(error)], kept=bench.folder)
+        outcome = Outcome(figures=(), findings=[repr(error)])
     for line in outcome.lines():
         print(f"    {line}")
-    print(f"    {good if outcome.is_good else bad}, {time.monotonic() - began:.1f} s", flush=True)
     if outcome.is_good or bench.mutant:
         shutil.rmtree(bench.folder, ignore_errors=True)
+    else:
+        print(f"    kept in {bench.folder}")
+    print(f"    {good if outcome.is_good else bad}, {time.monotonic() - began:.1f} s", flush=True)
     return outcome
 
 

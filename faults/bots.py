@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from faults.bot import Script, encoded
@@ -44,10 +44,16 @@ class Bot:
         """Wait until it says a word; returns what comes after it in its line. Raises `ChildProcessError`."""
         rest = self.lines.until(word, within_s=within_s)
         if rest is None:
-            code = self.process.poll()
+            code = self._code()
             state = "is running" if code is None else f"ended with {code}"
             raise ChildProcessError(f"the bot did not say {word!r} within {within_s:g} s: it {state}")
         return rest
+
+    def _code(self) -> int | None:
+        """Its exit code, or None; its output may end a moment before it does."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.process.wait(1)
+        return None
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from decimal import Decimal
 from random import Random
 
@@ -16,17 +16,18 @@ LOW, HIGH = Decimal(3000), Decimal(3800)
 DEEP = Decimal(5)
 
 
-def quote(counterparty: Counterparty) -> None:
-    """Quote so much that no bot sees the end of it."""
-    counterparty.place("BTCUSDT", "BUY", DEEP, BID)
-    counterparty.place("BTCUSDT", "SELL", DEEP, ASK)
+def quote(running: Exchange) -> None:
+    """Quote so much, as ``bob``, that no bot sees the end of it."""
+    with closing(Counterparty(running.addresses, running.account("bob"))) as counterparty:
+        counterparty.place("BTCUSDT", "BUY", DEEP, BID)
+        counterparty.place("BTCUSDT", "SELL", DEEP, ASK)
 
 
 @contextmanager
 def crowd(running: Exchange, random: Random, *, every_s: float = 0.05) -> Generator[threading.Event]:
     """Trade as the account ``bob``, meanwhile; not while the event that this gives is set."""
     counterparty = Counterparty(running.addresses, running.account("bob"))
-    quote(counterparty)
+    quote(running)
     resting, over = threading.Event(), threading.Event()
 
     def take() -> None:

@@ -52,7 +52,7 @@ def run(bench: Bench) -> Outcome:
     durabilities: Sequence[Durability] = ("process", "power") if bench.form == "long" else ("process",)
     cases = [(trouble, durability) for durability in durabilities for trouble in (_full, _failing, _locked, _corrupt)]
     with ThreadPoolExecutor(bench.workers) as pool:
-        return _outcome(bench, [*pool.map(partial(_case, bench), *zip(*cases, strict=True))])
+        return _outcome([*pool.map(partial(_case, bench), *zip(*cases, strict=True))])
 
 
 def _case(bench: Bench, trouble: Trouble, durability: Durability) -> Tried:
@@ -219,7 +219,7 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def _outcome(bench: Bench, cases: Sequence[Tried]) -> Outcome:
+def _outcome(cases: Sequence[Tried]) -> Outcome:
     findings = [finding for tried in cases for finding in tried.findings]
     unknown = sum(finding.rule == "I2" for finding in findings)
     failures, orders = sum(tried.failures for tried in cases), sum(tried.orders for tried in cases)
@@ -234,7 +234,6 @@ def _outcome(bench: Bench, cases: Sequence[Tried]) -> Outcome:
     return Outcome(
         figures=figures,
         findings=[str(finding) for finding in findings],
-        kept=bench.folder if findings else None,
     )
 
 

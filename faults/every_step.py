@@ -7,6 +7,7 @@ its recovery; the third one recovers, and then ledger and journal have to agree.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -70,8 +71,7 @@ class Theatre:
 
     def __init__(self, running: Exchange, folder: Path, *, mutant: str) -> None:
         self._running = running
-        self._owner = Counterparty(running.addresses, running.account(ACCOUNT))
-        quote(Counterparty(running.addresses, running.account("bob")))
+        quote(running)
         self.script = Script(
             cast="faults.scripted",
             addresses=running.addresses,
@@ -103,8 +103,9 @@ class Theatre:
 
     def _cancel_all(self) -> None:
         """Behind the bot's back."""
-        for symbol in {str(order["symbol"]) for order in self._owner.open_orders()}:
-            self._owner.call("DELETE", "/api/v3/openOrders", symbol=symbol)
+        with closing(Counterparty(self._running.addresses, self._running.account(ACCOUNT))) as owner:
+            for symbol in {str(order["symbol"]) for order in owner.open_orders()}:
+                owner.call("DELETE", "/api/v3/openOrders", symbol=symbol)
 
 
 def run(bench: Bench) -> Outcome:
@@ -190,7 +191,7 @@ def _outcome(bench: Bench, lengths: Lengths, chains: Sequence[Chain]) -> Outcome
     if bench.form == "long":
         shares = [_share(lengths.trading, trading), _share(lengths.recovering, recovering)]
         figures.append(Within("of the steps of a life, killed at", shares, COVERED, unit="%", least=True))
-    return Outcome(figures=figures, findings=[str(one) for one in findings], kept=bench.folder if findings else None)
+    return Outcome(figures=figures, findings=[str(one) for one in findings])
 
 
 def _told(what: str, kinds: dict[str, int], killed: set[int]) -> str:

@@ -1,7 +1,6 @@
 """What a row measured, and how it is printed: numbers, times, and zeros with their bounds."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from statistics import median
 
 from msgspec import Struct
@@ -70,16 +69,15 @@ Figure = Zero | Within | Note
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What came of a row: its figures, and what was found that must not be. ``kept``: where the files of that are."""
+    """What came of a row: its figures, and what was found that must not be."""
 
     figures: Sequence[Figure]
     findings: Sequence[str] = ()
-    kept: Path | None = None
 
     @property
     def is_good(self) -> bool:
-        """Whether the promise held."""
-        return not self.findings and not any(figure.is_wrong for figure in self.figures)
+        """Whether the promise held, and something was measured."""
+        return bool(self.figures) and not self.findings and not any(figure.is_wrong for figure in self.figures)
 
     def lines(self) -> Iterator[str]:
         """As it is printed."""
@@ -87,8 +85,6 @@ class Outcome(Struct, frozen=True, kw_only=True):
         yield from (f"FOUND {finding}" for finding in self.findings[:SHOWN])
         if len(self.findings) > SHOWN:
             yield f"FOUND {len(self.findings) - SHOWN} more"
-        if self.kept is not None:
-            yield f"kept in {self.kept}"
 
 
 def bound(tries: int) -> str:

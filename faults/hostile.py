@@ -47,7 +47,6 @@ def run(bench: Bench) -> Outcome:
     return Outcome(
         figures=[Note(f"{parsers} properties"), Zero("errors that are not documented", len(failed), cases)],
         findings=failed,
-        kept=bench.folder if failed else None,
     )
 
 

@@ -70,7 +70,7 @@ def run(bench: Bench) -> Outcome:
     each = min(KILLS_PER_LIFE, -(-kills // 2))
     with ThreadPoolExecutor(bench.workers) as pool:
         lives = [*pool.map(partial(_life, bench, kills=each), range(-(-kills // each)))]
-    return _outcome(bench, lives, each=each)
+    return _outcome(lives, each=each)
 
 
 def _life(bench: Bench, number: int, *, kills: int) -> Life:
@@ -129,7 +129,7 @@ def _await_recovery(started: Bot, life: Life) -> None:
     life.recover_s.append(time.monotonic() - began)
 
 
-def _outcome(bench: Bench, lives: Sequence[Life], *, each: int) -> Outcome:
+def _outcome(lives: Sequence[Life], *, each: int) -> Outcome:
     findings = [finding for life in lives for finding in life.findings]
     counted = [one for life in lives for one in life.counted]
     kills = len(counted) + sum(life.while_recovering for life in lives)
@@ -161,7 +161,6 @@ def _outcome(bench: Bench, lives: Sequence[Life], *, each: int) -> Outcome:
             Within("from the start of a process to Recovered", [s for life in lives for s in life.recover_s], 30),
         ],
         findings=[str(finding) for finding in findings],
-        kept=bench.folder if findings else None,
     )
 
 

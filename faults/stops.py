@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -52,7 +52,7 @@ def run(bench: Bench) -> Outcome:
     count, journals = bench.many(short=8, long=200), 2 if bench.form == "short" else bench.workers
     each = -(-count // journals)
     with ThreadPoolExecutor(journals) as pool:
-        return _outcome(bench, [*pool.map(partial(_journal, bench, stops=each), range(journals))])
+        return _outcome([*pool.map(partial(_journal, bench, stops=each), range(journals))])
 
 
 def _journal(bench: Bench, number: int, *, stops: int) -> Stops:
@@ -98,9 +98,9 @@ def _back_again(running: Exchange) -> Generator[None]:
 
 
 def _place_foreign(running: Exchange) -> None:
-    owner = Counterparty(running.addresses, running.account(ACCOUNT))
-    for name in FOREIGN:
-        owner.place("BTCUSDT", "BUY", "0.001", "50000", name=name)
+    with closing(Counterparty(running.addresses, running.account(ACCOUNT))) as owner:
+        for name in FOREIGN:
+            owner.place("BTCUSDT", "BUY", "0.001", "50000", name=name)
 
 
 def _stop(started: Bot, running: Exchange, told: Stops, random: Random) -> None:
@@ -146,7 +146,7 @@ def _named(script: Script) -> set[str]:
     return set(re.findall(r"(\S+) \(\S+, \w+\)", last))
 
 
-def _outcome(bench: Bench, journals: Sequence[Stops]) -> Outcome:
+def _outcome(journals: Sequence[Stops]) -> Outcome:
     findings = [finding for told in journals for finding in told.findings]
     codes = Counter(code for told in journals for code in told.codes)
     stops, wrong = codes.total(), sum(finding.rule == "exit" for finding in findings)
@@ -163,7 +163,6 @@ def _outcome(bench: Bench, journals: Sequence[Stops]) -> Outcome:
             Zero("other violations", sum(finding.rule not in {"exit", "foreign"} for finding in findings), stops),
         ],
         findings=[str(finding) for finding in findings],
-        kept=bench.folder if findings else None,
     )
 
 

@@ -43,7 +43,6 @@ def run(bench: Bench) -> Outcome:
             Zero("other violations", sum(one.rule not in {"I1", "race"} for one in findings), 2 * seconds + races),
         ],
         findings=[str(finding) for finding in findings],
-        kept=bench.folder if findings else None,
     )
 
 

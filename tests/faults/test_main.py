@@ -1,0 +1,94 @@
+"""`python -m faults`, with rows of its own."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faults import __main__ as command
+from faults.figures import Outcome, Zero
+from faults.mutants import MUTANTS, Mutant, Parts
+from faults.row import Bench, Row
+from faults.rows import ROWS
+
+Run = Callable[..., tuple[int, str]]
+
+
+def row(name: str, judge: Callable[[Bench], list[str]]) -> Row:
+    def run(bench: Bench) -> Outcome:
+        (bench.room("life") / "file").write_text("kept")
+        found = judge(bench)
+        return Outcome(figures=[Zero("lost", len(found), 10)], findings=found)
+
+    return Row(id=name, fault=f"fault of {name}", how="so", promise="nothing is lost", run=run)
+
+
+def fails(_bench: Bench) -> list[str]:
+    raise ChildProcessError("no exchange")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    rows = {
+        "A": row("A", lambda _bench: []),
+        "B": row("B", lambda _bench: ["I3: lost"]),
+        "C": row("C", fails),
+        "M": row("M", lambda bench: ["I1: twice"] if bench.mutant == "bad" else []),
+    }
+    monkeypatch.setattr(command, "ROWS", rows)
+    monkeypatch.setattr(command, "FOLDER", tmp_path)
+    quick, slow = (Mutant(breaks="it", rows=("M",), parts=Parts(), is_quick=is_quick) for is_quick in (True, False))
+    monkeypatch.setattr("faults.mutants.MUTANTS", {"bad": quick, "harmless": slow})
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["faults", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        return int(ended.value.code or 0), capsys.readouterr().out
+
+    return run
+
+
+def test_a_row_that_holds_is_told_with_its_figure_and_leaves_nothing_behind(run: Run, tmp_path: Path) -> None:
+    code, told = run("A")
+
+    assert code == 0
+    assert "0 lost in 10: under 3/10 = 0.3 at 95 %\n    holds" in told
+    assert not (tmp_path / "A").exists()
+
+
+def test_a_row_that_is_broken_is_told_with_what_was_found_and_its_files_stay(run: Run, tmp_path: Path) -> None:
+    code, told = run("A", "B")
+
+    assert code == 1
+    assert f"FOUND I3: lost\n    kept in {tmp_path / 'B'}\n    BROKEN" in told
+    assert (tmp_path / "B" / "life" / "file").exists()
+
+
+def test_a_row_that_fails_is_broken_and_the_others_are_run(run: Run) -> None:
+    code, told = run()
+
+    assert code == 1
+    assert told.endswith("; broken: B, C\n")
+    assert "no exchange" in told
+
+
+def test_mutants_have_to_be_found(run: Run) -> None:
+    code, told = run("--mutants")
+
+    assert code == 1
+    assert told.endswith("; not found: harmless by M\n")
+
+
+def test_the_short_form_runs_quick_mutants_only(run: Run) -> None:
+    assert run("--mutants", "--short")[0] == 0
+
+
+def test_a_row_that_there_is_not_is_a_mistake(run: Run) -> None:
+    assert run("Z")[0] == 2
+
+
+def test_every_mutant_has_rows_that_there_are() -> None:
+    assert {row for mutant in MUTANTS.values() for row in mutant.rows} <= ROWS.keys()
+    assert all(mutant.rows for mutant in MUTANTS.values())
