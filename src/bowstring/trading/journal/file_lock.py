@@ -35,6 +35,13 @@ class FileLock:
         except OSError as error:  # a file system without locks
             self.release()
             raise ConfigError(f"{what} cannot be locked by {self._path}: {error}") from None
+        try:
+            self._sign(now_ns)
+        except OSError as error:
+            self.release()
+            raise ConfigError(f"{what} cannot be locked: {error}") from None
+
+    def _sign(self, now_ns: int) -> None:
         since = datetime.fromtimestamp(now_ns // 10**9, UTC).isoformat()
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"process {os.getpid()} since {since}".encode(), 0)
