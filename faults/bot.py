@@ -18,6 +18,7 @@ from msgspec.json import encode
 import bowstring as bs
 from bowstring.trading.executor import OrderExecutor, Policy
 from bowstring.trading.journal.file import Durability
+from bowstring.venues.binance.gateway import OrdersOver
 from faults import mutants
 from faults.exchange import Account, Addresses
 from faults.gateway import LocalGateway, Truth
@@ -36,6 +37,7 @@ class Script(Struct, frozen=True, kw_only=True):
     journal: str = "journal"
     durability: Durability = "process"
     truth: Truth = Truth()
+    orders_over: OrdersOver = "ws"
     seed: int = 1
     on_stop: Policy = "leave"
     reconcile_every_s: float = 30.0
@@ -116,7 +118,9 @@ def build(script: Script) -> bs.Engine:
     """The bot, with its mutant if it is to have one."""
     parts = mutants.of(script.mutant)
     gauge = Gauge(Path(script.folder) / "gauge")
-    gateway = parts.gateway(script.addresses, script.account, truth=script.truth, gauge=gauge)
+    gateway = parts.gateway(
+        script.addresses, script.account, truth=script.truth, gauge=gauge, orders_over=script.orders_over
+    )
     executor = parts.executor(
         gateway,
         journal=parts.journal(Path(script.folder) / script.journal, durability=script.durability),

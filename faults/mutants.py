@@ -4,12 +4,11 @@ They are put in the place of the true ones in the process of a bot, and nowhere 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from unittest.mock import Mock, patch
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 import bowstring as bs
@@ -26,25 +25,8 @@ from bowstring.trading.journal.port import News, Remembered
 from bowstring.trading.new_orders import NewOrder
 from bowstring.trading.orders import Order
 from bowstring.trading.resolution import Doubt
-from faults.gateway import LocalGateway
-
-
-class Parts(Struct, frozen=True, kw_only=True):
-    """What a bot's order path is made of. ``install`` puts in what is not given to anything."""
-
-    gateway: type[LocalGateway] = LocalGateway
-    executor: type[OrderExecutor] = OrderExecutor
-    journal: type[JournalFile] = JournalFile
-    install: Callable[[], None] | None = None
-
-
-class Mutant(Struct, frozen=True, kw_only=True):
-    """What is broken, and the rows that have to find it. ``is_quick``: also in the short form."""
-
-    breaks: str
-    rows: tuple[str, ...]
-    parts: Parts
-    is_quick: bool = False
+from faults import broken
+from faults.parts import Mutant, Parts
 
 
 class RecordsLater(JournalFile):
@@ -197,4 +179,5 @@ MUTANTS: dict[str, Mutant] = {
     "locks-nothing": Mutant(
         breaks="one process for an account and a journal", rows=("F21",), parts=Parts(install=_lock_nothing)
     ),
+    **broken.MUTANTS,
 }

@@ -1,6 +1,35 @@
 """The table: all rows, in the order in which they are run."""
 
-from faults import disk, every_step, hostile, kills, stops, twins
+from faults import (
+    broken_lines,
+    disk,
+    every_step,
+    hostile,
+    kills,
+    late_orders,
+    lost_replies,
+    missed_fills,
+    reordered_reports,
+    stops,
+    twins,
+    wrong_answers,
+)
 from faults.row import Row
 
-ROWS: dict[str, Row] = {row.id: row for row in (kills.ROW, every_step.ROW, disk.ROW, stops.ROW, twins.ROW, hostile.ROW)}
+ROWS: dict[str, Row] = {
+    row.id: row
+    for row in (
+        kills.ROW,
+        every_step.ROW,
+        lost_replies.ROW,
+        wrong_answers.ROW,
+        late_orders.ROW,
+        broken_lines.ROW,
+        missed_fills.ROW,
+        reordered_reports.ROW,
+        disk.ROW,
+        stops.ROW,
+        twins.ROW,
+        hostile.ROW,
+    )
+}

@@ -1,0 +1,27 @@
+"""What a mutant is: some of the parts that a bot's order path is made of, broken."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from bowstring.trading.executor import OrderExecutor
+from bowstring.trading.journal.file import JournalFile
+from faults.gateway import LocalGateway
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What a bot's order path is made of. ``install`` puts in what is not given to anything."""
+
+    gateway: type[LocalGateway] = LocalGateway
+    executor: type[OrderExecutor] = OrderExecutor
+    journal: type[JournalFile] = JournalFile
+    install: Callable[[], None] | None = None
+
+
+class Mutant(Struct, frozen=True, kw_only=True):
+    """What is broken, and the rows that have to find it. ``is_quick``: also in the short form."""
+
+    breaks: str
+    rows: tuple[str, ...]
+    parts: Parts
+    is_quick: bool = False
