@@ -2,8 +2,10 @@
 
 from faults import (
     broken_lines,
+    clock_steps,
     disk,
     every_step,
+    frozen_process,
     hostile,
     kills,
     late_orders,
@@ -27,6 +29,8 @@ ROWS: dict[str, Row] = {
         broken_lines.ROW,
         missed_fills.ROW,
         reordered_reports.ROW,
+        frozen_process.ROW,
+        clock_steps.ROW,
         disk.ROW,
         stops.ROW,
         twins.ROW,

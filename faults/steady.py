@@ -19,16 +19,19 @@ BUYS_AT, SELLS_AT = Decimal(3300), Decimal(3500)
 AT_A_TIME = 4
 MOST_UNDECIDED = 300
 MOST_OPEN = 60
+VALID_S = 2.0
 TAKES, REPLACES = 0.5, 0.1  # of the orders
 UNDECIDED = frozenset({"pending", "unknown"})
 
 
 class Steady(bs.Strategy):
     """Told ``place 100`` it goes on until it has placed 100 more; it says ``placed``, and ``quiet`` once it knows what
-    became of all."""
+    became of all. Told ``enough`` it places no more.
+    """
 
-    def __init__(self, *, seed: int) -> None:
+    def __init__(self, *, seed: int, valid_for_s: float = VALID_S) -> None:
         self._random = Random(seed)
+        self._valid_for_s = valid_for_s
         self._to_place = 0
         self._is_quiet = True
 
@@ -42,6 +45,8 @@ class Steady(bs.Strategy):
         if order == "place":
             self._to_place += int(count)
             self._is_quiet = False
+        elif order == "enough":
+            self._to_place = 0
 
     @bs.on(Pulse)
     def press(self, _pulse: Pulse) -> bs.Actions:
@@ -67,14 +72,26 @@ class Steady(bs.Strategy):
         if drawn < TAKES:
             side = self._side()
             price = ASK if side == "buy" else BID
-            return bs.PlaceOrder(symbol=TAKEN, side=side, quantity=Decimal("0.001"), price=price, time_in_force="ioc")
+            return bs.PlaceOrder(
+                symbol=TAKEN,
+                side=side,
+                quantity=Decimal("0.001"),
+                price=price,
+                time_in_force="ioc",
+                valid_for_s=self._valid_for_s,
+            )
         if drawn < TAKES + REPLACES and open_:
             old = open_.pop(self._random.randrange(len(open_)))
             return bs.ReplaceOrder(
-                client_order_id=old.client_order_id, quantity=self._size(), price=self._price(old.side)
+                client_order_id=old.client_order_id,
+                quantity=self._size(),
+                price=self._price(old.side),
+                valid_for_s=self._valid_for_s,
             )
         side = self._side()
-        return bs.PlaceOrder(symbol=MADE, side=side, quantity=self._size(), price=self._price(side))
+        return bs.PlaceOrder(
+            symbol=MADE, side=side, quantity=self._size(), price=self._price(side), valid_for_s=self._valid_for_s
+        )
 
     def _side(self) -> Side:
         return self._random.choice(("buy", "sell"))
@@ -89,4 +106,5 @@ class Steady(bs.Strategy):
 
 def cast(stage: Stage) -> Cast:
     hurry(stage)
-    return Cast(strategies=[Steady(seed=stage.script.seed)])
+    valid_for_s = float(stage.script.words.get("valid_for_s", VALID_S))
+    return Cast(strategies=[Steady(seed=stage.script.seed, valid_for_s=valid_for_s)], every_s=0.01)

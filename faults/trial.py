@@ -16,7 +16,7 @@ from faults.bots import Bot, bot
 from faults.exchange import Exchange, exchange
 from faults.figures import Figure, Outcome, Zero
 from faults.gateway import Truth
-from faults.ledger import Ledger
+from faults.ledger import Ledger, Line
 from faults.oracle import Finding, Judgement, judge
 from faults.record import read
 from faults.row import Bench
@@ -118,13 +118,18 @@ def hear_all(bot: Bot, *words: str, within_s: float = HEAR_S) -> Mapping[str, Se
 
 def sent_twice(ledger: Ledger, account: str) -> Sequence[Finding]:
     """Intents that came to the exchange more than once, whatever it made of them."""
-    requests = [convert(line["params"], dict[str, str]) for line in ledger.lines if _places(line, account)]
+    requests = [convert(line["params"], dict[str, str]) for line in placed(ledger, account)]
     names = Counter(params.get("newClientOrderId", "") for params in requests)
     return [Finding("I1", f"{name} was sent {count} times") for name, count in names.items() if count > 1]
 
 
-def _places(line: Mapping[str, object], account: str) -> bool:
-    return line["kind"] in {"request", "refused"} and line["account"] == account and line["method"] in PLACING
+def placed(ledger: Ledger, account: str) -> Sequence[Line]:
+    """All requests of an account that were to place an order, let in or not."""
+    return [
+        line
+        for line in ledger.lines
+        if line["kind"] in {"request", "refused"} and line["account"] == account and line["method"] in PLACING
+    ]
 
 
 def outcome(bench: Bench, figures: Sequence[Figure], findings: Sequence[Finding]) -> Outcome:

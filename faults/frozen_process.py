@@ -1,0 +1,117 @@
+"""F15: the bot's process is stopped while it trades, and goes on when its orders are too old to be sent."""
+
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import apsw
+from msgspec import Struct, convert
+
+from bowstring.venues.binance.gateway import OrdersOver
+from faults.bots import Bot
+from faults.crowd import crowd
+from faults.figures import Figure, Note, Outcome, Zero
+from faults.ledger import Ledger
+from faults.oracle import Finding
+from faults.row import Bench, Row
+from faults.trial import ACCOUNT, outcome, placed, trial, zeros
+
+WAYS: tuple[OrdersOver, ...] = ("ws", "rest")
+VALID_S = 0.3
+TRADES_S = (0.1, 0.4)
+STANDS_S = (0.4, 1.6)
+READ_S = 0.1
+"""How late the exchange may read what was sent in time: it has other things to do."""
+QUIET_S = 120.0
+RECEIVED = "SELECT client_order_id, received_ns FROM intents"
+
+
+class Part(Struct, frozen=True):
+    """What one bot came to: of the orders ``sent``, those sent ``late``, and of these those that were ``accepted``."""
+
+    findings: Sequence[Finding]
+    sent: int
+    late: int
+    accepted: int
+
+
+def run(bench: Bench) -> Outcome:
+    parts_each, stops = bench.many(short=1, long=2), bench.many(short=2, long=100)
+    ways = [(way, number) for number in range(parts_each) for way in WAYS]
+    with ThreadPoolExecutor(len(ways)) as pool:
+        parts = [*pool.map(partial(_part, bench, stops=stops), ways)]
+    findings = [finding for part in parts for finding in part.findings]
+    sent = sum(part.sent for part in parts)
+    figures: Sequence[Figure] = [
+        Note(f"{stops * len(ways):,} times stopped, for {STANDS_S[0]} to {STANDS_S[1]} s"),
+        Zero("orders sent past their deadline", sum(part.late for part in parts), sent),
+        Zero("orders accepted past their deadline", sum(part.accepted for part in parts), sent),
+        *zeros(findings, of=sent),
+    ]
+    return outcome(bench, figures, findings)
+
+
+def _part(bench: Bench, way_number: tuple[OrdersOver, int], *, stops: int) -> Part:
+    way, number = way_number
+    random = Random(f"{bench.seed} {way} {number}")
+    words = {"valid_for_s": f"{VALID_S}"}
+    with (
+        trial(bench, f"{way}-{number}", cast="faults.steady", orders_over=way, words=words) as on_trial,
+        crowd(on_trial.running, random) as resting,
+    ):
+        stuck = on_trial.attempt(partial(_stop_again_and_again, on_trial.bot, random, stops))
+        resting.set()
+        judgement = on_trial.settled()
+        ledger = on_trial.running.ledger
+        late = [*_late(ledger, _deadlines(Path(on_trial.script.folder) / on_trial.script.journal))]
+    came = {order.client_order_id for order in ledger.audit.orders.values() if order.account == ACCOUNT}
+    return Part(
+        [*stuck, *judgement.findings],
+        sent=len(placed(ledger, ACCOUNT)),
+        late=len(late),
+        accepted=len(came.intersection(late)),
+    )
+
+
+def _stop_again_and_again(bot: Bot, random: Random, stops: int) -> None:
+    bot.say("place 1000000")
+    bot.say("go")
+    for _ in range(stops):
+        time.sleep(random.uniform(*TRADES_S))
+        bot.signal(signal.SIGSTOP)
+        time.sleep(random.uniform(*STANDS_S))
+        bot.signal(signal.SIGCONT)
+    time.sleep(TRADES_S[1])
+    bot.say("enough")
+    bot.heard("quiet", within_s=QUIET_S)
+
+
+def _deadlines(path: Path) -> Mapping[str, int]:
+    """Until when each order was to be sent, in microseconds since the epoch."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        rows = [*connection.execute(RECEIVED)]
+    finally:
+        connection.close()
+    return {str(name): int(str(received_ns)) // 1000 + round(VALID_S * 1e6) for name, received_ns in rows}
+
+
+def _late(ledger: Ledger, deadlines: Mapping[str, int]) -> Iterator[str]:
+    """The orders that came after their deadlines."""
+    for line in placed(ledger, ACCOUNT):
+        name = convert(line["params"], dict[str, str])["newClientOrderId"]
+        if convert(line["received_us"], int) > deadlines[name] + READ_S * 1e6:
+            yield name
+
+
+ROW = Row(
+    id="F15",
+    fault="SIGSTOP, then CONT",
+    how=f"signals, again and again under load; orders are valid for {VALID_S} s",
+    promise="0 orders sent past their deadline",
+    run=run,
+)
