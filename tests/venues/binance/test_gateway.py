@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import structs
 
+from bowstring.core.clock import Clock
 from bowstring.core.errors import BadMessage, BowstringError, Disconnected, NotSent, Rejected
 from bowstring.net.budget import WeightBudget
 from bowstring.net.websocket import WebSocket
@@ -34,6 +35,7 @@ ORDER = PlaceOrder(
     symbol="BTC/USDT", client_order_id="a-1", side="buy", quantity=Decimal("0.5"), price=Decimal("100.10")
 )
 REF = OrderRef(symbol="BTC/USDT", client_order_id="a-1")
+PLACE, REPLACE = "POST /api/v3/order", "POST /api/v3/order/cancelReplace"
 
 
 @pytest.fixture
@@ -730,6 +732,36 @@ async def test_a_session_is_begun_by_the_right_time(account: FakeAccount) -> Non
             await bench.ready.wait()
         stream.cancel()
     await bench.gateway.close()
+
+
+@pytest.mark.parametrize("orders_over", ["ws", "rest"])
+async def test_the_venue_is_told_until_when_an_order_is_valid(account: FakeAccount, orders_over: OrdersOver) -> None:
+    async with streaming(account, orders_over=orders_over) as bench:
+        caused_ns = Clock().now_ns() - 300_000_000
+        await bench.gateway.place(named("a-1", received_ns=caused_ns, valid_for_s=1.0))
+        await bench.gateway.replace(REF, named("a-2", received_ns=caused_ns, valid_for_s=1.0))
+        await bench.gateway.place(named("a-3", received_ns=caused_ns, valid_for_s=60.0))
+
+    place, replace = ("order.place", "order.cancelReplace") if orders_over == "ws" else (PLACE, REPLACE)
+    (first, last), (replaced,) = account.asked(place), account.asked(replace)
+    assert 0 < int(first["recvWindow"]) <= 700
+    assert 0 < int(replaced["recvWindow"]) <= 700
+    assert int(last["recvWindow"]) == 2000
+
+
+@pytest.mark.parametrize("orders_over", ["ws", "rest"])
+async def test_an_order_that_was_kept_up_beyond_its_life_does_not_leave(
+    account: FakeAccount, orders_over: OrdersOver
+) -> None:
+    async with streaming(account, orders_over=orders_over) as bench:
+        old = named("a-1", received_ns=Clock().now_ns() - 1_000_000_000, valid_for_s=1.0)
+        with pytest.raises(NotSent, match="valid for 1 s, which were over"):
+            await bench.gateway.place(old)
+        with pytest.raises(NotSent, match="valid for 1 s, which were over"):
+            await bench.gateway.replace(REF, old)
+
+    assert account.asked("order.place") == account.asked(PLACE) == []
+    assert account.asked("order.cancelReplace") == account.asked(REPLACE) == []
 
 
 # --- secrets ---------------------------------------------------------------------------------------------------------

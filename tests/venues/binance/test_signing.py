@@ -141,6 +141,14 @@ def test_what_arrives_is_what_was_meant_and_signed(order: PlaceOrder, venue_symb
     assert {**asked, "apiKey": KEY} == {name: str(value) for name, value in arrived.items()}
 
 
+def test_a_request_is_valid_for_no_longer_than_its_own_window() -> None:
+    stamp = Stamp(HMAC, window_ms=100)
+
+    assert stamp.timed(ORDER, now_ms=7, window=lambda: 40)["recvWindow"] == 40
+    assert stamp.signed(ORDER, now_ms=7, window=lambda: 200)["recvWindow"] == 100
+    assert "&recvWindow=40&timestamp=7&signature=" in stamp.query(ORDER, now_ms=7, window=lambda: 40)
+
+
 def test_a_session_that_is_logged_on_needs_no_signature() -> None:
     timed = Stamp(HMAC, window_ms=100).timed(ORDER, now_ms=7)
 

@@ -13,6 +13,7 @@ from functools import partial
 from math import ceil
 from typing import Literal
 
+from bowstring.core.clock import Clock
 from bowstring.core.errors import NotSent, Rejected
 from bowstring.core.supervision import cause_of
 from bowstring.market.instrument import Instrument
@@ -32,6 +33,7 @@ from bowstring.venues.binance.order_results import (
     parse_replaced,
     parse_time,
 )
+from bowstring.venues.binance.order_window import window_of
 from bowstring.venues.binance.refusal import ARCHIVED, NO_SUCH_ORDER, REPLACED_IN_PART, SKEWED
 from bowstring.venues.binance.rest_account import RestAccount
 from bowstring.venues.binance.rest_orders import RestOrders
@@ -57,6 +59,7 @@ class BinanceGateway:
 
     A request is checked against its time window before it is handed to the matching engine, which may take its time:
     the venue gives up on an answer after 10 s, the order lives on. So ``validity_s`` is ``recv_window_s`` and those.
+    An order's own window is not longer than what is left of its life: what comes late nevertheless is refused.
     ``query_lag_s``: queries are answered from memory or a database, of which Binance says only that "some delay is
     normal"; 2 s is our allowance (docs/decisions/0018-until-when-binance-may-accept-an-order.md).
 
@@ -79,8 +82,10 @@ class BinanceGateway:
         recv_window_s: float = RECV_WINDOW_S,
         orders_over: OrdersOver = "ws",
         offers_cancel_after: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self.venue = venue
+        self._clock = clock or Clock()
         self.account = ""
         self.offers_cancel_after = offers_cancel_after
         self.validity_s = recv_window_s + ENGINE_S
@@ -154,21 +159,23 @@ class BinanceGateway:
     def place(self, order: PlaceOrder) -> "asyncio.Future[OrderReport]":
         """An order that the venue is known to refuse is not sent."""
         instrument = self._checked(order)
-        params = placing(order, instrument.venue_symbol)
+        params, window = placing(order, instrument.venue_symbol), window_of(order, clock=self._clock)
         session = self._session()
         if session is None:
-            return self._elsewhere(self._rest_orders().place(params))
-        return session.send("order.place", params, kind="write", read=parse_order)
+            return self._elsewhere(self._rest_orders().place(params, window=window))
+        return session.send("order.place", params, kind="write", read=parse_order, window=window)
 
     def replace(self, old: OrderRef, order: PlaceOrder) -> "asyncio.Future[OrderReport]":
         """The new order is placed only if the old one could be cancelled."""
         instrument = self._checked(order)
-        params = replacing(old, order, instrument.venue_symbol)
+        params, window = replacing(old, order, instrument.venue_symbol), window_of(order, clock=self._clock)
         on_rejected = partial(_refused_replacement, order.client_order_id)
         session = self._session()
         if session is None:
-            return self._elsewhere(self._rest_orders().replace(params, on_rejected))
-        return session.send("order.cancelReplace", params, kind="write", read=parse_replaced, on_rejected=on_rejected)
+            return self._elsewhere(self._rest_orders().replace(params, on_rejected, window=window))
+        return session.send(
+            "order.cancelReplace", params, kind="write", read=parse_replaced, on_rejected=on_rejected, window=window
+        )
 
     def cancel(self, order: OrderRef) -> Awaitable[OrderReport]:
         """A cancel that is refused for its time is sent once more. One that cannot leave by one way takes the other."""

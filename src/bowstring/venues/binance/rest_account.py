@@ -7,7 +7,7 @@ from typing import TypeVar
 from bowstring.core.errors import Rejected
 from bowstring.net.http import HttpClient
 from bowstring.venues.binance.refusal import SKEWED
-from bowstring.venues.binance.signing import Params, Stamp
+from bowstring.venues.binance.signing import Params, Stamp, Window
 from bowstring.venues.binance.venue_time import VenueTime
 
 T = TypeVar("T")
@@ -25,11 +25,13 @@ class RestAccount:
         """An answer's body; asked for once more if the venue found the time wrong. Raises like `HttpClient.get`."""
         return await self.timely(partial(self._read, path, params, weight))
 
-    async def write(self, method: str, path: str, params: Params, *, is_cancel: bool = False) -> bytes:
-        """Send once. Raises like `HttpClient.send`."""
+    async def write(
+        self, method: str, path: str, params: Params, *, is_cancel: bool = False, window: Window | None = None
+    ) -> bytes:
+        """Send once, unless its ``window`` leaves no time. Raises like `HttpClient.send`."""
         try:
             response = await self._client.send(
-                method, path, params=self._query(params), headers=self._headers, is_cancel=is_cancel
+                method, path, params=self._query(params, window), headers=self._headers, is_cancel=is_cancel
             )
         except Rejected as rejection:
             if rejection.code == SKEWED:
@@ -51,6 +53,6 @@ class RestAccount:
         response = await self._client.get(path, params=self._query(params), headers=self._headers, weight=weight)
         return response.body
 
-    def _query(self, params: Params) -> Callable[[], str]:
+    def _query(self, params: Params, window: Window | None = None) -> Callable[[], str]:
         """The query, signed for each attempt."""
-        return lambda: self._stamp.query(params, now_ms=self._time.now_ms())
+        return lambda: self._stamp.query(params, now_ms=self._time.now_ms(), window=window)

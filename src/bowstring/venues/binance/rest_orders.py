@@ -7,7 +7,7 @@ from bowstring.core.errors import Rejected
 from bowstring.trading.gateway import OrderReport
 from bowstring.venues.binance.order_results import parse_order, parse_replaced
 from bowstring.venues.binance.rest_account import RestAccount
-from bowstring.venues.binance.signing import Params
+from bowstring.venues.binance.signing import Params, Window
 
 COUNTDOWN = "/bowstring/v1/countdownCancelAll"
 """The local exchange's own: Binance Spot has none."""
@@ -19,14 +19,18 @@ class RestOrders:
     def __init__(self, account: RestAccount) -> None:
         self._account = account
 
-    async def place(self, params: Params) -> OrderReport:
+    async def place(self, params: Params, *, window: Window | None) -> OrderReport:
         """Place an order."""
-        return parse_order(await self._account.write("POST", "/api/v3/order", params))
+        return parse_order(await self._account.write("POST", "/api/v3/order", params, window=window))
 
-    async def replace(self, params: Params, on_rejected: Callable[[Rejected], OrderReport]) -> OrderReport:
+    async def replace(
+        self, params: Params, on_rejected: Callable[[Rejected], OrderReport], *, window: Window | None
+    ) -> OrderReport:
         """Cancel an order and place another; ``on_rejected`` makes the answer of a "no", or raises that."""
         try:
-            return parse_replaced(await self._account.write("POST", "/api/v3/order/cancelReplace", params))
+            return parse_replaced(
+                await self._account.write("POST", "/api/v3/order/cancelReplace", params, window=window)
+            )
         except Rejected as rejection:
             return on_rejected(rejection)
 

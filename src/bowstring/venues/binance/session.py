@@ -21,7 +21,7 @@ from bowstring.net.budget import LIMITED, Charge, Kind, WeightBudget
 from bowstring.net.websocket import WebSocket, connect
 from bowstring.trading.gateway import OrderReport
 from bowstring.venues.binance.refusal import SKEWED, read_pause_s, read_refusal
-from bowstring.venues.binance.signing import Params, Stamp, frame
+from bowstring.venues.binance.signing import Params, Stamp, Window, frame
 from bowstring.venues.binance.user_data import (
     Answer,
     Execution,
@@ -105,19 +105,21 @@ class Session:
         kind: Kind,
         read: Callable[[Raw], OrderReport],
         on_rejected: Callable[[Rejected], OrderReport] | None = None,
+        window: Window | None = None,
     ) -> "asyncio.Future[OrderReport]":
         """Write a request about an order, in the caller's stack; ``read`` makes its result of the answer's.
 
         ``on_rejected`` makes it of a "no", or raises that.
 
-        Raises `NotSent` if not one byte of it left: no connection, a peer that does not read, no room in the budget.
+        Raises `NotSent` if not one byte of it left: no connection, a peer that does not read, no room in the budget, no
+        time left by its ``window``.
         Else raises, or its future does: `Rejected` if the venue said no, `Disconnected` or `BadMessage` where the
         outcome is unknown.
         """
         charge = self._budget.take(1, kind=kind)
         pending = _Pending(method, read, on_rejected=on_rejected, charge=charge)
         try:
-            return self._write(pending, self._make_valid(params, now_ms=self._time.now_ms()))
+            return self._write(pending, self._make_valid(params, now_ms=self._time.now_ms(), window=window))
         except NotSent:
             self._budget.settle(charge, is_free=True)
             raise

@@ -6,7 +6,7 @@ Over REST the query is signed as it is sent, percent-encoded; over the WebSocket
 
 import base64
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
@@ -106,8 +106,15 @@ class Keys:
         return f"Keys({type(self.signer).__name__})"
 
 
+Window = Callable[[], int]
+"""For how long a request may be carried out, in ms: asked when it is given its time. Raises `NotSent`: not at all."""
+
+
 class Stamp:
-    """Makes requests valid, by ``keys``, for ``window_ms`` from the venue's time that they are given."""
+    """Makes requests valid, by ``keys``, for ``window_ms`` from the venue's time that they are given.
+
+    Those with a `Window` of their own are valid for no longer than that, and raise what it raises.
+    """
 
     def __init__(self, keys: Keys, *, window_ms: int) -> None:
         self.key = keys.key
@@ -115,21 +122,22 @@ class Stamp:
         self._sign = keys.signer.sign
         self._window_ms = window_ms
 
-    def query(self, params: Params, *, now_ms: int) -> str:
+    def query(self, params: Params, *, now_ms: int, window: Window | None = None) -> str:
         """A signed query for REST."""
-        query = urlencode({**params, "recvWindow": self._window_ms, "timestamp": now_ms}, quote_via=quote)
+        query = urlencode(self.timed(params, now_ms=now_ms, window=window), quote_via=quote)
         return f"{query}&signature={quote(self._sign(query.encode()), safe='')}"
 
-    def signed(self, params: Params, *, now_ms: int) -> Params:
+    def signed(self, params: Params, *, now_ms: int, window: Window | None = None) -> Params:
         """Signed parameters for the WebSocket API."""
-        stamped = {**params, "apiKey": self.key, "recvWindow": self._window_ms, "timestamp": now_ms}
+        stamped = {**self.timed(params, now_ms=now_ms, window=window), "apiKey": self.key}
         payload = "&".join([f"{name}={value}" for name, value in sorted(stamped.items())])
         stamped["signature"] = self._sign(payload.encode())
         return stamped
 
-    def timed(self, params: Params, *, now_ms: int) -> Params:
+    def timed(self, params: Params, *, now_ms: int, window: Window | None = None) -> Params:
         """Parameters for a session of the WebSocket API that is logged on: nothing to sign."""
-        return {**params, "recvWindow": self._window_ms, "timestamp": now_ms}
+        window_ms = self._window_ms if window is None else min(self._window_ms, window())
+        return {**params, "recvWindow": window_ms, "timestamp": now_ms}
 
 
 def frame(request_id: int, method: str, params: Params) -> bytes:
