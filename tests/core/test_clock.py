@@ -1,6 +1,9 @@
 """Tests of the one place that time, ids, randomness and threads come from."""
 
+import time
 from random import Random
+
+import pytest
 
 from bowstring.core.clock import Clock
 from tests.core.bots import FakeClock
@@ -22,6 +25,14 @@ def test_the_real_clock_tells_the_time_of_day_and_never_goes_back() -> None:
     assert readings == sorted(readings)
     assert abs(clock.epoch_ns + clock.monotonic_ns() - clock.now_ns()) < 60 * 10**9
     assert 1_700_000_000 * 10**9 < readings[0] < 4_000_000_000 * 10**9
+
+
+def test_all_clocks_of_a_process_agree_whatever_the_systems_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Clock()
+    true_ns = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: true_ns() + 3600 * 10**9)
+
+    assert Clock().epoch_ns == first.epoch_ns
 
 
 def test_a_prefix_is_the_time_in_milliseconds_and_31_random_bits_in_base_36_and_a_hyphen() -> None:

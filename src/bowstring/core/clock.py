@@ -11,13 +11,14 @@ from random import Random
 from typing import ClassVar
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_EPOCH_NS = time.time_ns() - time.monotonic_ns()
 
 
 class Clock:
     """The real clock.
 
-    ``now_ns()`` is nanoseconds since the epoch: ``epoch_ns``, read from the system's wall clock once, plus
-    ``monotonic_ns()``. So it never steps, and the difference of two readings is a duration.
+    ``now_ns()`` is nanoseconds since the epoch: ``epoch_ns``, read from the system's wall clock once in a process, plus
+    ``monotonic_ns()``. So it never steps, the difference of two readings is a duration, and all real clocks agree.
     """
 
     has_threads: ClassVar[bool] = True
@@ -27,7 +28,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.monotonic_ns = time.monotonic_ns
-        self.epoch_ns = time.time_ns() - time.monotonic_ns()
+        self.epoch_ns = _EPOCH_NS
         self.random = Random()
 
     def now_ns(self) -> int:
