@@ -74,7 +74,7 @@ class Printer(Strategy):
         if SCENE == "starting":
             say("up")
             await asyncio.sleep(1000)
-        if SCENE == "alone":
+        if SCENE in {"alone", "alone and left"}:
             raise Disconnected("no venue answers")
         if SCENE == "broken":
             raise ValueError("no idea")
@@ -121,7 +121,7 @@ class Keeper(Executor):
     async def stop(self) -> None:
         await asyncio.sleep(0.05)
         say("executors stop")
-        if SCENE == "left":
+        if SCENE in {"left", "alone and left"}:
             raise StopIncomplete("order 1 may be alive")
         if SCENE == "stubborn":
             await never_end()

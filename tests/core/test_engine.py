@@ -110,7 +110,7 @@ def test_a_start_that_raises_ends_the_engine_and_is_named(role: str) -> None:
     assert (
         diary.entries
         == {
-            "executor": ["culprit starts", "culprit stops"],
+            "executor": ["culprit starts", "keeper starts", "culprit stops", "keeper stops"],
             "guard": ["keeper starts", "culprit starts", "keeper stops"],
             "strategy": ["keeper starts", "culprit starts", "keeper stops"],
         }[role]
@@ -183,7 +183,7 @@ def test_it_can_be_stopped_while_it_starts(role: str) -> None:
     assert ended_s == 7
     assert "feed starts" not in diary.entries
     assert [entry for entry in diary.entries if "stops" in entry] == (
-        ["culprit stops"] if role == "executor" else ["keeper stops"]
+        ["culprit stops", "keeper stops"] if role == "executor" else ["keeper stops"]
     )
 
 

@@ -121,6 +121,18 @@ def test_what_is_left_behind_is_named_and_gives_exit_code_3(loop: str) -> None:
 
 
 @both_loops
+def test_why_it_did_not_start_is_told_besides(loop: str) -> None:
+    with small_bot("alone and left", loop) as bot:
+        code, _, errors = bot.end()
+
+    assert code == 3
+    assert errors.splitlines()[-2:] == [
+        "no venue answers; raised by the start of Printer",
+        "left behind: Keeper: order 1 may be alive",
+    ]
+
+
+@both_loops
 def test_what_ignores_its_cancellation_keeps_the_process_from_ending_no_longer_than_it_may(loop: str) -> None:
     with small_bot("stubborn", loop, "quick") as bot:
         bot.read_until("up")

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from bowstring.core.engine import Engine
+from bowstring.core.errors import StopIncomplete
 from bowstring.core.messages import Event, KillSwitch
 from bowstring.testing.simulation import simulated_clock
 from bowstring.trading.gateway import OrderReport
@@ -244,3 +246,39 @@ async def test_a_fill_whose_order_has_ended_is_found_after_a_restart() -> None:
     async with lives.life() as again:
         assert [fill.recovered for fill in again.events(Fill)] == [True]
         assert again.events(Recovered)[0].positions == {"BTC/USDT": 5}
+
+
+@simulated
+async def test_orders_of_another_life_are_named_by_a_stop_before_the_venue_is_reached() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        order = await bot.open()
+        lives.kill(bot)
+    lives.gateway.then("open", silence())
+    again = Bot(lives.gateway, journal=lives.journal)
+    starting = asyncio.create_task(again.engine.run())
+    await asyncio.sleep(1)
+    again.engine.stop()
+
+    with pytest.raises(StopIncomplete, match=rf"orders that may be alive at venue: {order} \(BTC/USDT, open\)"):
+        await starting
+    assert lives.gateway.count("cancel") == 0
+
+
+@simulated
+async def test_so_are_those_of_every_venue() -> None:
+    journal = MemoryJournal()
+    ledgers = {name: ScriptedGateway(venue=name) for name in ("one", "two")}
+    for gateway in ledgers.values():
+        async with Bot(gateway, journal=journal, on_stop="leave") as bot:
+            await bot.open()
+    for gateway in ledgers.values():
+        gateway.then("open", silence())
+    bots = [Bot(gateway, journal=journal) for gateway in ledgers.values()]
+    engine = Engine(executors=[bot.executor for bot in bots], clock=simulated_clock())
+    starting = asyncio.create_task(engine.run())
+    await asyncio.sleep(1)
+    engine.stop()
+
+    with pytest.raises(StopIncomplete, match=r"alive at one: .*alive at two: "):
+        await starting

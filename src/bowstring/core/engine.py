@@ -156,8 +156,8 @@ class Engine:
     async def _live(self) -> None:
         """Start and collect, until the finite collectors have ended and all that was told is handled."""
         emit = Emitter(self._queue)
-        for executor in self._executors:
-            await self._begin(executor, partial(executor.start, emit))
+        # All at once: each has its journal read before it waits for anything, so that a stop knows of all open orders.
+        await asyncio.gather(*(self._begin(executor, partial(executor.start, emit)) for executor in self._executors))
         for guard in self._guards:
             await self._begin(guard, guard.start)
         for strategy in self._strategies:

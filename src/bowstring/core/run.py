@@ -63,14 +63,20 @@ def run_engine(engine: Engine, *, spin: bool = False, blocked_after_s: float | N
         with _heeding_signals(engine, loop):
             _run(engine, loop, spin=spin, watchdog=watchdog)
     except StopIncomplete as left:
+        if isinstance(left.__context__, EXPECTED):
+            log.critical("%s", _told(left.__context__))
         log.critical("left behind: %s", left)
         raise SystemExit(LEFT_BEHIND) from left
     except EXPECTED as error:
-        log.critical("%s", "; ".join([str(error), *getattr(error, "__notes__", ())]))
+        log.critical("%s", _told(error))
         raise SystemExit(REFUSED) from error
     finally:
         _close(loop)
     return engine.accounts()
+
+
+def _told(error: BaseException) -> str:
+    return "; ".join([str(error), *getattr(error, "__notes__", ())])
 
 
 def _check_no_loop() -> None:

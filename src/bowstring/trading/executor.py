@@ -97,6 +97,7 @@ class OrderExecutor(Executor):
         self._gateway = gateway
         self._journal = journal_of(journal)
         self._journal_is_open = False
+        self._is_connected = False
         self._control: Control | None = None
         self._account_lock = AccountLock()
         self._on_stop = on_stop
@@ -117,11 +118,12 @@ class OrderExecutor(Executor):
         is_first = self._journal.open(self.clock)
         self._journal_is_open = True
         self._guard_states = dict(self._journal.guard_states())
+        self._recovery = Recovery(desk, on_stream=self._on_stream)
         instruments = await self._gateway.open()
         self._account_lock.acquire(self._gateway.account, now_ns=self.clock.now_ns())
+        self._is_connected = True
         self.blotter.instruments = {instrument.symbol: instrument for instrument in instruments}
         desk.tell(InstrumentListed(symbol=instrument.symbol, instrument=instrument) for instrument in instruments)
-        self._recovery = Recovery(desk, on_stream=self._on_stream)
         self.engine.shared.append(Hand(desk, strategies=self.strategies))
         if is_first and self._journal.control_file:
             self._control = Control(desk, engine=self.engine)
@@ -262,6 +264,8 @@ class OrderExecutor(Executor):
     async def _wind_up(self) -> list[Order]:
         """Do what the policy says, as far as there is time; returns the orders that it leaves in doubt."""
         live = self.blotter.live
+        if not self._is_connected:
+            return self._in_doubt()
         try:
             async with asyncio.timeout(STOP_S - (DISARM_S if self._dead_man else 0)):
                 if self._on_stop == "cancel":
@@ -270,7 +274,11 @@ class OrderExecutor(Executor):
                     await self._desk.until(lambda: all(order.status == "open" for order in live.values()))
         except TimeoutError:
             log.error("%s: not all orders have ended within %.0f s", self.name, STOP_S)
-        return [order for order in live.values() if self._on_stop == "cancel" or order.status != "open"]
+        return self._in_doubt()
+
+    def _in_doubt(self) -> list[Order]:
+        """Live orders that are not as the policy for a stop has them."""
+        return [order for order in self.blotter.live.values() if self._on_stop == "cancel" or order.status != "open"]
 
     def _on_stream(self, reason: str, retry_in_s: float) -> None:
         if reason:
