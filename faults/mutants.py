@@ -14,6 +14,7 @@ from msgspec.structs import replace
 import bowstring as bs
 from bowstring.core.clock import Clock
 from bowstring.core.errors import BowstringError, ConfigError, NotRecorded
+from bowstring.core.watchdog import Watchdog
 from bowstring.trading import recovery, sending
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.desk import Desk
@@ -144,6 +145,14 @@ def _lock_nothing() -> None:
     patch.object(FileLock, "acquire", Mock()).start()
 
 
+def _never_look() -> None:
+    patch.object(Watchdog, "look", Mock()).start()
+
+
+def _ignore_kills() -> None:
+    patch.object(bs.Engine, "kill", Mock()).start()
+
+
 MUTANTS: dict[str, Mutant] = {
     "records-later": Mutant(
         breaks="an intent is on record before it is sent", rows=("F1", "F2"), parts=Parts(journal=RecordsLater)
@@ -178,6 +187,12 @@ MUTANTS: dict[str, Mutant] = {
     "cancels-all": Mutant(breaks="orders of others are left alone", rows=("F20",), parts=Parts(executor=CancelsAll)),
     "locks-nothing": Mutant(
         breaks="one process for an account and a journal", rows=("F21",), parts=Parts(install=_lock_nothing)
+    ),
+    "never-looks": Mutant(
+        breaks="what blocks the event loop is named", rows=("F14",), parts=Parts(install=_never_look)
+    ),
+    "ignores-kills": Mutant(
+        breaks="the kill switch stops new orders", rows=("F27",), parts=Parts(install=_ignore_kills)
     ),
     **broken.MUTANTS,
 }

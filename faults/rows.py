@@ -1,12 +1,14 @@
 """The table: all rows, in the order in which they are run."""
 
 from faults import (
+    blocked,
     broken_lines,
     clock_steps,
     disk,
     every_step,
     frozen_process,
     hostile,
+    kill_switch,
     kills,
     late_orders,
     lost_replies,
@@ -29,11 +31,13 @@ ROWS: dict[str, Row] = {
         broken_lines.ROW,
         missed_fills.ROW,
         reordered_reports.ROW,
+        blocked.ROW,
         frozen_process.ROW,
         clock_steps.ROW,
         disk.ROW,
         stops.ROW,
         twins.ROW,
+        kill_switch.ROW,
         hostile.ROW,
     )
 }
