@@ -64,10 +64,10 @@ def position(quantity: str, *, venue: str = VENUE, strategy: str = "bidder") -> 
     return Position(strategy=strategy, venue=venue, symbol=SYMBOL, quantity=Decimal(quantity))
 
 
-def life(action: PlaceOrder) -> Sequence[Sequence[News]]:
-    """What is told of an order that is filled, one call each."""
+def life(action: PlaceOrder, *, after: int = 0) -> Sequence[Sequence[News]]:
+    """What is told of an order that is filled, one call each, ``after`` so many others."""
     whole = fill(action, f"t{action.client_order_id}", quantity=format(SIZE, "f"))
-    held = EXACT.subtract(SIZE, whole.fee)
+    held = EXACT.multiply(EXACT.subtract(SIZE, whole.fee), after + 1)
     return [
         [told(action, "open")],
         [whole, position(format(held, "f"), venue=action.venue), told(action, "filled", filled=format(SIZE, "f"))],

@@ -124,5 +124,5 @@ def test_a_file_that_was_not_finished_is_begun_anew(tmp_path: Path) -> None:
 def test_an_sqlite_that_can_damage_it_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.51.2")
 
-    with pytest.raises(ConfigError, match=r"apsw is built with SQLite 3\.51\.2, which can damage a journal"):
+    with pytest.raises(ConfigError, match=r"apsw has SQLite 3\.51\.2, which can damage a journal"):
         open_database(path, synchronous=1)

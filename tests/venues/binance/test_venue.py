@@ -18,6 +18,7 @@ from bowstring.market.events import Quote
 from bowstring.trading.messages import Fill, OrderUpdate, PlaceOrder, Position
 from bowstring.trading.strategy import Strategy
 from bowstring.venues.binance import Binance, BinanceFutures
+from bowstring.venues.binance import venue as venue_module
 from bowstring.venues.binance.gateway import OrdersOver
 from bowstring.venues.binance.markets import SPOT
 from bowstring.venues.binance.venue import Mode
@@ -239,6 +240,25 @@ async def test_the_executor_says_how_long_a_request_is_valid() -> None:
             venue.executor(keys=keys(), recv_window_s=window)
     with pytest.raises(ConfigError, match='Binance orders_over is \'fix\': give "ws" or "rest"'):
         venue.executor(keys=keys(), orders_over=cast("OrdersOver", "fix"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "account", "journal"),
+    [
+        ("testnet", "", "binance.journal"),
+        ("live", "hedge", "binance_hedge.journal"),
+        ("local", "", None),
+    ],
+)
+def test_orders_on_an_account_that_lasts_are_recorded_in_a_file(
+    mode: Mode, account: str, journal: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded: list[object] = []
+    monkeypatch.setattr(venue_module, "OrderExecutor", lambda _gateway, **given: recorded.append(given["journal"]))
+    Binance(mode, account=account).executor(keys=keys())
+    Binance(mode, account=account).executor(keys=keys(), journal="mine.journal")
+
+    assert recorded == [journal, "mine.journal"]
 
 
 def test_futures_give_market_data_only() -> None:

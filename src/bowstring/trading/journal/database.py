@@ -1,7 +1,7 @@
 """The file of a journal as a SQLite database: made whole or not at all, checked before it is trusted, never mended."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -15,6 +15,7 @@ MAGIC = b"SQLite format 3\0"
 PAGE_BYTES = 1024  # a commit changes few rows in some places: of larger pages it writes three times as much
 IS_WAL = b"\x02\x02"  # the file's read and write version: https://www.sqlite.org/fileformat.html
 BUSY_MS = 100
+NORMAL, FULL = 1, 2  # of the pragma `synchronous`
 SOUND = (3, 51, 3)  # before, two connections could damage a file: https://www.sqlite.org/wal.html#walresetbug
 WAL_KEPT_BYTES = 4 * 2**20  # written over and over: a file that grows costs more
 STORAGE = apsw.FullError, apsw.IOError, apsw.BusyError, apsw.CantOpenError, apsw.ReadOnlyError, OSError
@@ -26,14 +27,16 @@ R = TypeVar("R", bound=Row)
 class Database:
     """One connection, in WAL mode, for one thread at a time. It checkpoints only when it is told to.
 
-    ``wal_frames`` is how many pages the write-ahead log has since it was last begun anew.
+    ``wal_frames`` is how many pages the write-ahead log has since it was last begun anew. ``query`` is the end of the
+    file's URI, as SQLite takes it.
     """
 
-    def __init__(self, path: Path, *, synchronous: int) -> None:
+    def __init__(self, path: Path, *, synchronous: int = FULL, reads_only: bool = False, query: str = "") -> None:
         self.path = path
         self.wal_frames = 0
         self.epoch = 0
-        self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        mode = apsw.SQLITE_OPEN_READONLY if reads_only else apsw.SQLITE_OPEN_READWRITE
+        self._connection = apsw.Connection(f"{path.as_uri()}{query}", flags=mode | apsw.SQLITE_OPEN_URI)
         self._execute = self._connection.cursor().execute
         self._connection.set_busy_timeout(BUSY_MS)
         self._connection.set_wal_hook(self._note_wal)  # in place of the one that checkpoints
@@ -45,8 +48,16 @@ class Database:
         self._connection.close()
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> list[Values]:
-        """Run a statement to its end; returns its rows."""
-        return cast("list[Values]", list(self._execute(sql, cast("Values", values))))
+        """Run a statement to its end; returns its rows. Raises `Damaged` where a text is none."""
+        try:
+            return cast("list[Values]", list(self._execute(sql, cast("Values", values))))
+        except UnicodeDecodeError as error:
+            raise Damaged(f"a text makes no sense, {error}") from None
+
+    def number(self, query: str) -> int:
+        """The one number that a query finds."""
+        ((number,),) = self.execute(query)
+        return cast("int", number)
 
     def run(self, sql: str, values: Values = ()) -> None:
         """Run a statement that returns nothing."""
@@ -54,9 +65,15 @@ class Database:
 
     def select(self, row: type[R], rest: str = "", values: Values = ()) -> list[R]:
         """The rows of a table that ``rest`` chooses, each as it was written. Raises `Damaged`."""
-        table = row.table
-        names = ", ".join(f"{table}.{column}" for column in columns(row).split(", "))
-        return [unsealed(found, row) for found in self.execute(f"SELECT {names} FROM {table} {rest}", values)]
+        return [unsealed(stored, row) for stored in self.stored(row, rest, values)]
+
+    def stored(self, row: type[Row], rest: str = "", values: Values = ()) -> Iterator[Values]:
+        """The same rows one by one, as they are stored. Raises `Damaged` where a text is none."""
+        names = ", ".join(f"{row.table}.{column}" for column in columns(row))
+        try:
+            yield from self._connection.execute(f"SELECT {names} FROM {row.table} {rest}", values)
+        except UnicodeDecodeError as error:
+            raise Damaged(f"a text in {row.table} makes no sense, {error}") from None
 
     def transact(self, work: Callable[[], None]) -> None:
         """Do some work in one transaction: all of it is done, or nothing.
@@ -99,6 +116,12 @@ class Database:
             self._connection.set_busy_timeout(BUSY_MS)
         return frames == moved
 
+    def log_frames(self) -> int:
+        """How many pages the write-ahead log has that count."""
+        self.execute("SELECT 1 FROM epochs LIMIT 1")  # which has the log looked through
+        frames, _moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)
+        return frames
+
     def _note_wal(self, _connection: apsw.Connection, _name: str, frames: int) -> int:
         self.wal_frames = frames
         return apsw.SQLITE_OK
@@ -111,9 +134,7 @@ def open_database(path: Path, *, synchronous: int, migrations: Sequence[str] = M
     """
     found = apsw.sqlite_lib_version()
     if tuple(map(int, found.split("."))) < SOUND:
-        raise ConfigError(
-            f"apsw is built with SQLite {found}, which can damage a journal: install one with 3.51.3 or later"
-        )
+        raise ConfigError(f"apsw has SQLite {found}, which can damage a journal: install one with 3.51.3 or later")
     try:
         if not path.exists() or not path.stat().st_size:
             _refuse_remains(path)
@@ -128,6 +149,33 @@ def open_database(path: Path, *, synchronous: int, migrations: Sequence[str] = M
             raise
     except (apsw.Error, OSError, Damaged) as error:
         raise unusable(path, error) from error
+    return database
+
+
+def open_records(path: Path) -> Database:
+    """Open a journal's file, which may be in use, to read it as it is at this moment. Nothing is changed.
+
+    Raises `ConfigError` where it is no journal, `Damaged` of a damaged one, and what the storage raises.
+    """
+    if not path.exists():
+        raise ConfigError(f"there is no journal {path}")
+    check_header(path)
+    try:
+        database = _begin_reading(path)
+    except apsw.CantOpenError:  # SQLite cannot write beside it: then nobody can change it either
+        database = _begin_reading(path, query="?immutable=1")
+    version = database.number("PRAGMA user_version")
+    if version != len(MIGRATIONS):
+        raise ConfigError(f"journal {path} is of version {version}, and this bowstring reads {len(MIGRATIONS)}")
+    if _schema(database.execute) != expected_schema():
+        raise Damaged("its tables are not those of a journal")
+    return database
+
+
+def _begin_reading(path: Path, *, query: str = "") -> Database:
+    database = Database(path.absolute(), reads_only=True, query=query)
+    database.run("BEGIN")
+    database.execute("SELECT 1 FROM sqlite_schema")
     return database
 
 
@@ -148,7 +196,7 @@ def check_header(path: Path) -> None:
     if header[:16] != MAGIC or header[68:72] != APPLICATION_ID.to_bytes(4):
         raise ConfigError(f"{path} is no journal of bowstring's: give the path of one, or a new one")
     if header[18:20] != IS_WAL or int.from_bytes(header[16:18]) != PAGE_BYTES:
-        raise unusable(path, "its header is damaged")
+        raise Damaged("its header is not a journal's")
 
 
 def check_content(database: Database, migrations: Sequence[str]) -> None:
@@ -207,8 +255,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _migrate(database: Database, migrations: Sequence[str]) -> None:
-    ((found,),) = database.execute("PRAGMA user_version")
-    version = int(cast("int", found))
+    version = database.number("PRAGMA user_version")
     if version > len(migrations):
         raise ConfigError(
             f"journal {database.path} is of version {version}, and this bowstring knows up to {len(migrations)}: "

@@ -29,15 +29,17 @@ class Damaged(Exception):
 
 
 class Row(Struct, frozen=True, array_like=True):
-    """One row of the table that it names."""
+    """One row of the table that it names, ordered by its ``key``."""
 
     table: ClassVar[str]
+    key: ClassVar[Sequence[str]] = ("entry",)
 
 
 class EpochRow(Row, frozen=True, array_like=True):
     """One time that the journal was open. ``ended_ns`` is 0 where it was never closed."""
 
     table = "epochs"
+    key = ("number",)
     number: int
     started_ns: int
     ended_ns: int
@@ -72,6 +74,7 @@ class StateRow(Row, frozen=True, array_like=True):
     """What is known of an order by now; an intent without one is pending. ``ended`` is the entry of its last report."""
 
     table = "states"
+    key = ("intent",)
     intent: int
     status: OrderStatus
     filled: Decimal
@@ -121,6 +124,7 @@ class PositionRow(Row, frozen=True, array_like=True):
     """A strategy's position."""
 
     table = "positions"
+    key = ("strategy", "venue", "symbol")
     strategy: str
     venue: str
     symbol: str
@@ -132,6 +136,7 @@ class PrunedRow(Row, frozen=True, array_like=True):
     """Fills of this position are not on record any more."""
 
     table = "pruned"
+    key = ("strategy", "venue", "symbol")
     strategy: str
     venue: str
     symbol: str
@@ -141,6 +146,7 @@ class CursorRow(Row, frozen=True, array_like=True):
     """Up to when the fills at a venue are on record."""
 
     table = "cursors"
+    key = ("venue",)
     venue: str
     time_ns: int
 
@@ -149,6 +155,7 @@ class MismatchRow(Row, frozen=True, array_like=True):
     """A disagreement with the venue that is not settled."""
 
     table = "mismatches"
+    key = ("venue", "symbol")
     venue: str
     symbol: str
     reason: str
@@ -172,6 +179,7 @@ class GuardRow(Row, frozen=True, array_like=True):
     """What a guard asked to be kept."""
 
     table = "guard_states"
+    key = ("guard",)
     guard: str
     state: str
 
@@ -222,15 +230,15 @@ def unsealed(stored: Values, row: type[R]) -> R:
         raise Damaged(f"a row of {row.table} makes no sense, {error}: {values}") from None
 
 
-def columns(row: type[Row]) -> str:
-    """The columns of a row as SQL lists them."""
-    return ", ".join((*row.__struct_fields__, "crc"))
+def columns(row: type[Row]) -> Sequence[str]:
+    """The columns of a row's table, in order."""
+    return (*row.__struct_fields__, "crc")
 
 
 def insert(row: type[Row], *, or_else: str = "") -> str:
     """The statement that inserts a row. ``or_else``, such as ``OR REPLACE``: what it does where there is one."""
-    places = ", ".join("?" * (len(row.__struct_fields__) + 1))
-    return f"INSERT {or_else} INTO {row.table} ({columns(row)}) VALUES ({places})"
+    names = columns(row)
+    return f"INSERT {or_else} INTO {row.table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
 def text(number: Decimal) -> str:

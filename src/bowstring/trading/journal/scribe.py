@@ -79,8 +79,8 @@ class Scribe:
         self._run = database.run
         self._now_ns = clock.now_ns
         self._keep = keep
-        self._entry = self._number(LAST_ENTRY)
-        self._finished = self._number("SELECT count(*) FROM states WHERE ended IS NOT NULL")
+        self._entry = database.number(LAST_ENTRY)
+        self._finished = database.number("SELECT count(*) FROM states WHERE ended IS NOT NULL")
         self._writers: dict[type, Callable[..., None]] = {
             OrderUpdate: self._update,
             Fill: self._fill,
@@ -180,10 +180,6 @@ class Scribe:
     def _bound(self, table: str) -> None:
         oldest_kept = f"SELECT entry FROM {table} ORDER BY entry DESC LIMIT 1 OFFSET {EVENTS_KEPT}"
         self._run(f"DELETE FROM {table} WHERE entry <= ({oldest_kept})")
-
-    def _number(self, query: str) -> int:
-        ((number,),) = self._database.execute(query)
-        return cast("int", number)
 
 
 def _intent(action: NewOrder, *, entry: int, now_ns: int, epoch: int) -> IntentRow:

@@ -1,0 +1,152 @@
+"""A bit that was changed anywhere: the file is refused, or verification finds it, or it makes no difference."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bowstring.core.clock import Clock
+from bowstring.core.errors import ConfigError
+from bowstring.trading.journal import commands
+from bowstring.trading.journal.file import JournalFile
+from bowstring.trading.journal.port import Cursor
+from bowstring.trading.messages import GuardState, OperatorDecision, ReconcileMismatch, RiskStateChanged
+from tests.trading.journal.orders import VENUE, Known, known, life, order
+
+BITS = st.integers(0, 7)
+SHARE = st.floats(0, 1, exclude_max=True)
+"""Where in a file."""
+
+
+class Files:
+    """A journal and its log, as they are found after its writer was killed."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "bot.journal"
+        journal = JournalFile(path, threads=False)
+        journal.open(Clock())
+        _write(journal)
+        journal.close()
+        journal.open(Clock())
+        for name in "abc":
+            journal.record([order(name)])
+        self.main, self.log = path.read_bytes(), Path(f"{path}-wal").read_bytes()
+        journal.record([order("last")])
+        self.longer_log = Path(f"{path}-wal").read_bytes()
+        journal.close()
+
+
+def _write(journal: JournalFile) -> None:
+    """Put something into every table."""
+    for number in range(20):
+        action = order(f"o{number}")
+        journal.record([action])
+        for news in life(action, after=number):
+            journal.write(news)
+    journal.write([Cursor(venue=VENUE, time_ns=9), GuardState(guard="loss", state="{}")])
+    journal.write([ReconcileMismatch(venue=VENUE, symbol="ETH/USDT", reason="it differs")])
+    journal.write([RiskStateChanged(state="reducing"), OperatorDecision(operator="me", what="resume", reason="seen")])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return Files(tmp_path_factory.mktemp("sound"))
+
+
+@contextmanager
+def copy(main: bytes, log: bytes) -> Generator[Path]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "bot.journal")
+        path.write_bytes(main)
+        Path(f"{path}-wal").write_bytes(log)
+        yield path
+
+
+def flipped(content: bytes, share: float, bit: int) -> bytes:
+    """The same, but for one bit."""
+    changed = bytearray(content)
+    changed[int(share * len(content))] ^= 1 << bit
+    return bytes(changed)
+
+
+def exported(path: Path) -> list[str]:
+    return list(commands.export(path))
+
+
+def found(path: Path) -> list[str]:
+    """What verification tells; that it refuses is a finding too."""
+    try:
+        return list(commands.verify(path))
+    except ConfigError as refused:
+        return [str(refused)]
+
+
+def opened(path: Path) -> Known | None:
+    """What a bot would know that starts with it; None: it does not start."""
+    journal = JournalFile(path, threads=False)
+    try:
+        journal.open(Clock())
+    except ConfigError:
+        return None
+    try:
+        return known(journal)
+    except ConfigError:
+        return None
+    finally:
+        journal.close()
+
+
+def test_without_damage_nothing_is_found(files: Files) -> None:
+    for log in (b"", files.log, files.longer_log):
+        with copy(files.main, log) as path:
+            assert found(path) == []
+            assert opened(path) is not None
+
+
+@given(share=SHARE, bit=BITS)
+def test_damage_of_the_file(files: Files, share: float, bit: int) -> None:
+    with copy(files.main, b"") as path:
+        sound, whole = exported(path), opened(path)
+    with copy(flipped(files.main, share, bit), b"") as path:
+        if not found(path):
+            assert exported(path) == sound
+            assert opened(path) in (whole, None)
+        else:
+            opened(path)  # which may do, and raises no other error
+
+
+@given(share=SHARE, bit=BITS)
+def test_damage_of_the_log(files: Files, share: float, bit: int) -> None:
+    """The last transaction may be lost silently: it cannot be told from one whose writer was killed meanwhile."""
+    with copy(files.main, files.log) as path:
+        without_last = exported(path)
+    with copy(files.main, files.longer_log) as path:
+        with_last = exported(path)
+    assert len(with_last) == len(without_last) + 1
+    with copy(files.main, flipped(files.longer_log, share, bit)) as path:
+        if not found(path):
+            assert exported(path) in (with_last, without_last)
+        opened(path)
+
+
+def test_what_is_lost_behind_damage_of_the_log_is_told_at_the_start(
+    files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    with copy(files.main, flipped(files.longer_log, 0.3, 0)) as path:
+        assert opened(path) is not None
+
+    assert "transactions at the end of its log cannot be read, as after a loss of power; look for orders" in caplog.text
+
+
+@given(share=SHARE)
+def test_a_file_that_was_cut(files: Files, share: float) -> None:
+    with copy(files.main, b"") as path:
+        sound = exported(path)
+    with copy(files.main[: int(share * len(files.main))], b"") as path:
+        if not found(path):
+            assert exported(path) == sound
+        opened(path)
