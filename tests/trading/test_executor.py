@@ -1,7 +1,7 @@
 """The executor's life: how it starts, what it does when a strategy is halted, and how it stops."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,7 @@ from bowstring.core.messages import ActionDone, CollectorDown, ComponentFailed
 from bowstring.market.instrument import InstrumentListed
 from bowstring.testing.simulation import simulated_clock
 from bowstring.trading.executor import Policy
+from bowstring.trading.gateway import Report
 from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.messages import Balance, CancelOrder, Fill, OrderUpdate
 from bowstring.trading.new_orders import NewOrder
@@ -237,6 +238,27 @@ async def test_a_cancel_that_fails_is_tried_again() -> None:
         assert bot.left == ""
         assert bot.status(order) == "cancelled"
         assert bot.gateway.count("cancel") == 3
+
+
+class Clinging(ScriptedGateway):
+    """Takes its time to let go of a connection."""
+
+    async def stream(self, report: Callable[[Report], None], ready: Callable[[], None]) -> None:
+        try:
+            await super().stream(report, ready)
+        finally:
+            await asyncio.sleep(20)
+
+
+@simulated
+async def test_a_gateway_that_clings_to_its_connection_keeps_no_order_from_being_named() -> None:
+    async with Bot(Clinging()) as bot:
+        order = await bot.open()
+        bot.gateway.script = lambda _method: silence()
+        await bot.stop()
+
+        assert f"orders that may be alive at venue: {order} (BTC/USDT, open)" in bot.left
+        assert bot.gateway.count("close") == 1
 
 
 @simulated

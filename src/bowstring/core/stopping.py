@@ -112,7 +112,8 @@ class Stop:
         except Overdue:
             return late
         except Exception as error:  # a user's component is called here; the failure is reported at the end
-            log.error("%s: failed to stop", component.name, exc_info=error)
+            if not isinstance(error, StopIncomplete):  # which says all, and is told by who ran the engine
+                log.error("%s: failed to stop", component.name, exc_info=error)
             if self._up or isinstance(error, StopIncomplete):  # else that it did not start says enough
                 return f"{component.name}: {str(error) or repr(error)}"
         return ""

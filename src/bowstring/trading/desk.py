@@ -128,13 +128,13 @@ class Desk:
             self._tasks[work] = None
             work.add_done_callback(self._let_go)
 
-    async def close(self) -> None:
-        """Cancel all work, and wait for its end."""
+    async def close(self, *, within_s: float) -> None:
+        """Cancel all work, and wait for its end, for so many seconds at most."""
         self._is_over = True
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            await asyncio.wait(list(self._tasks))
+            await asyncio.wait(list(self._tasks), timeout=within_s)
 
     def _let_go(self, task: Work) -> None:
         del self._tasks[task]

@@ -40,7 +40,7 @@ Event = Execution | Holdings | Shutdown | Unused
 CONNECT_WEIGHT = 6  # connecting 2, logging on 2, subscribing 2
 IDLE_AFTER_S = 10.0  # without any message; then a ping, as the venue itself sends one only every 20 s
 ANSWER_TIMEOUT_S = 5.0
-CLOSE_S = 1.0
+CLOSE_S = 0.4  # an executor gives it half a second
 MAX_PENDING = 10_000  # requests without an answer; above what the executor leaves unanswered, cancels included
 
 log = logging.getLogger(__name__)
