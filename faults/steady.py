@@ -26,7 +26,7 @@ UNDECIDED = frozenset({"pending", "unknown"})
 
 class Steady(bs.Strategy):
     """Told ``place 100`` it goes on until it has placed 100 more; it says ``placed``, and ``quiet`` once it knows what
-    became of all. Told ``enough`` it places no more.
+    became of all. Told ``enough`` it places no more. It says ``up`` when its private stream is.
     """
 
     def __init__(self, *, seed: int, valid_for_s: float = VALID_S) -> None:
@@ -38,6 +38,11 @@ class Steady(bs.Strategy):
     @bs.on(Recovered)
     def greet(self, _recovered: Recovered) -> bs.Actions:
         yield Say(line="recovered")
+
+    @bs.on(bs.CollectorUp)
+    def rise(self, up: bs.CollectorUp) -> bs.Actions:
+        if up.collector.startswith("orders "):
+            yield Say(line="up")
 
     @bs.on(Told)
     def obey(self, told: Told) -> None:
