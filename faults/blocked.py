@@ -112,7 +112,7 @@ def run(bench: Bench) -> Outcome:
                     time.sleep(random.uniform(0.1, 0.3))
                     _block(started, kind, blocks)
             started.stop()
-    return _outcome(bench, blocks, times=times)
+    return _outcome(blocks, times=times)
 
 
 def _block(started: Bot, kind: str, blocks: Blocks) -> None:
@@ -134,7 +134,7 @@ def _block(started: Bot, kind: str, blocks: Blocks) -> None:
     blocks.named_s.setdefault(kind, []).append(named_s)
 
 
-def _outcome(bench: Bench, blocks: Blocks, *, times: int) -> Outcome:
+def _outcome(blocks: Blocks, *, times: int) -> Outcome:
     kept_s = blocks.named_s.pop("keep", [])
     late = f"at most {max(kept_s) * 1000:.0f} ms after its end" if kept_s else "never"
     return Outcome(
@@ -144,7 +144,6 @@ def _outcome(bench: Bench, blocks: Blocks, *, times: int) -> Outcome:
             Zero("blocks that were not named, or not told", len(blocks.findings), times * len(KINDS)),
         ],
         findings=blocks.findings,
-        kept=bench.folder if blocks.findings else None,
     )
 
 

@@ -80,7 +80,7 @@ def run(bench: Bench) -> Outcome:
         Within("quotes silent, found after their budget", [s for p in parts for s in p.times.quotes], 1),
         *zeros(findings, of=sum(part.fills.count for part in parts)),
     ]
-    return outcome(bench, figures, findings)
+    return outcome(figures, findings)
 
 
 def _part(bench: Bench, number: int, *, rounds: int) -> Part:
@@ -169,7 +169,7 @@ def _move(mover: Counterparty, name: str) -> None:
 def _moving_quotes(running: Exchange) -> Generator[None]:
     """More and less is bid all the time, so that a silent stream is one that is broken."""
     mover, over = Counterparty(running.addresses, running.account("bob")), threading.Event()
-    quote(mover)
+    quote(running)
 
     def move() -> None:
         for number in count():

@@ -14,7 +14,6 @@ from bowstring.local_exchange.faults.kinds import ResetConnections, SkewClock
 from faults import steady
 from faults.bot import Cast, Script, Stage, Told
 from faults.bots import bot
-from faults.counterparty import Counterparty
 from faults.crowd import crowd, quote
 from faults.exchange import exchange
 from faults.figures import Figure, Note, Outcome, Zero
@@ -69,7 +68,7 @@ def run(bench: Bench) -> Outcome:
         Zero("orders taken for absent that came nevertheless", there.early + here.early, sent),
         *zeros(findings, of=sent),
     ]
-    return outcome(bench, figures, findings)
+    return outcome(figures, findings)
 
 
 def _steps_there(bench: Bench) -> Part:
@@ -79,9 +78,7 @@ def _steps_there(bench: Bench) -> Part:
     with trial(
         bench, "there", cast="faults.steady", truth=TRUTH, words=HASTE, reconcile_every_s=RECONCILE_S
     ) as on_trial:
-        counterparty = Counterparty(on_trial.running.addresses, on_trial.running.account("bob"))
-        quote(counterparty)
-        counterparty.close()
+        quote(on_trial.running)
         for fault in FAULTS:
             on_trial.running.faults.add(fault)
         on_trial.bot.say("go")

@@ -52,7 +52,7 @@ def run(bench: Bench) -> Outcome:
         Zero("orders accepted past their deadline", sum(part.accepted for part in parts), sent),
         *zeros(findings, of=sent),
     ]
-    return outcome(bench, figures, findings)
+    return outcome(figures, findings)
 
 
 def _part(bench: Bench, way_number: tuple[OrdersOver, int], *, stops: int) -> Part:

@@ -97,7 +97,7 @@ def run(bench: Bench) -> Outcome:
                 with bot(script) as halted:
                     halted.heard("recovered")
                     _try_halted(halted, running, pulled, folder)
-    return _outcome(bench, pulled)
+    return _outcome(pulled)
 
 
 def _pull(started: Bot, running: Exchange, way: str, pulled: Pulled, folder: Path) -> None:
@@ -186,7 +186,7 @@ def _soon(condition: Callable[[], bool]) -> bool:
     return True
 
 
-def _outcome(bench: Bench, pulled: Pulled) -> Outcome:
+def _outcome(pulled: Pulled) -> Outcome:
     pulls = sum(map(len, pulled.late_ms.values()))
     return Outcome(
         figures=[
@@ -198,7 +198,6 @@ def _outcome(bench: Bench, pulled: Pulled) -> Outcome:
             Zero("violations after kills and halted starts", len(pulled.findings), pulls + pulled.starts),
         ],
         findings=pulled.findings,
-        kept=bench.folder if pulled.findings else None,
     )
 
 

@@ -23,7 +23,6 @@ from bowstring.local_exchange.faults.kinds import (
     ResetConnections,
 )
 from bowstring.venues.binance.gateway import OrdersOver
-from faults.counterparty import Counterparty
 from faults.crowd import quote
 from faults.figures import Figure, Note, Outcome, Zero
 from faults.gateway import Truth
@@ -75,7 +74,7 @@ def run(bench: Bench) -> Outcome:
         Zero("orders taken for absent that came nevertheless", sum(half.early for half in halves), unknown),
         *zeros(findings, of=unknown),
     ]
-    return outcome(bench, figures, findings)
+    return outcome(figures, findings)
 
 
 def _half(bench: Bench, way_number: tuple[OrdersOver, int], *, breaks: int) -> Half:
@@ -91,9 +90,7 @@ def _half(bench: Bench, way_number: tuple[OrdersOver, int], *, breaks: int) -> H
         words=HASTE,
         reconcile_every_s=RECONCILE_S,
     ) as on_trial:
-        counterparty = Counterparty(on_trial.running.addresses, on_trial.running.account("bob"))
-        quote(counterparty)
-        counterparty.close()
+        quote(on_trial.running)
         for fault in FAULTS:
             on_trial.running.faults.add(fault)
         on_trial.bot.say("go")

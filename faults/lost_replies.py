@@ -59,7 +59,7 @@ def run(bench: Bench) -> Outcome:
         ),
         *zeros(findings, of=lost),
     ]
-    return outcome(bench, figures, findings)
+    return outcome(figures, findings)
 
 
 def _half(bench: Bench, way: OrdersOver, *, orders: int) -> Half:

@@ -40,7 +40,7 @@ def run(bench: Bench) -> Outcome:
         *witness.figures([part.fills for part in parts]),
         *zeros(findings, of=sum(part.fills.count for part in parts)),
     ]
-    return outcome(bench, figures, findings)
+    return outcome(figures, findings)
 
 
 def _part(bench: Bench, number: int, *, cycles: int) -> Part:

@@ -60,7 +60,7 @@ def run(bench: Bench) -> Outcome:
         Zero("lives with another final state", sum(part.other for part in parts), lives),
         *zeros(findings, of=lives),
     ]
-    return outcome(bench, figures, findings)
+    return outcome(figures, findings)
 
 
 def _part(bench: Bench, end: End) -> Part:

@@ -132,13 +132,9 @@ def placed(ledger: Ledger, account: str) -> Sequence[Line]:
     ]
 
 
-def outcome(bench: Bench, figures: Sequence[Figure], findings: Sequence[Finding]) -> Outcome:
-    """What came of a row. Its files are kept where something was found."""
-    return Outcome(
-        figures=figures,
-        findings=[str(finding) for finding in findings],
-        kept=bench.folder if findings else None,
-    )
+def outcome(figures: Sequence[Figure], findings: Sequence[Finding]) -> Outcome:
+    """What came of a row."""
+    return Outcome(figures=figures, findings=[*map(str, findings)])
 
 
 def zeros(findings: Sequence[Finding], *, of: int) -> Sequence[Figure]:

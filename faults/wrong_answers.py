@@ -68,7 +68,7 @@ def run(bench: Bench) -> Outcome:
         Zero("answers taken for what they are not", len(misread), sum(half.orders for half in halves)),
         *zeros(findings, of=answers),
     ]
-    return outcome(bench, figures, findings)
+    return outcome(figures, findings)
 
 
 def _half(bench: Bench, way: OrdersOver) -> Half:
