@@ -248,3 +248,15 @@ async def test_fills_are_not_asked_for_before_they_can_prove_something() -> None
 
         assert bot.gateway.count("query") > 3
         assert bot.gateway.count("fills_since") == 1
+
+
+@simulated
+async def test_a_step_of_the_venues_clock_proves_nothing() -> None:
+    async with Bot(ScriptedGateway(validity_s=14.0, query_lag_s=1.0)) as bot:
+        bot.gateway.delays_s = tuple
+        order = await in_doubt(bot, reset(arrives_s=10.0))
+        await until(lambda: bot.gateway.count("query", order) >= 2)
+        bot.gateway.skew_s += 3600
+        await until(lambda: bot.status(order) != "unknown")
+
+        assert bot.statuses(order) == ["unknown", "open"]

@@ -23,14 +23,16 @@ class Doubt:
         self._request = request
         self._began_ns = desk.clock.now_ns()
         self._first_ns = 0  # the venue's time at some moment when the request had been made
+        self._heard_ns = 0  # when that was told, on the monotonic clock
         self._window_ns = int((desk.gateway.validity_s + desk.gateway.query_lag_s) * 1e9)
         self._proof_in_ns = -1
 
     async def resolve(self) -> None:
         """Ask the venue until it shows the order, or its absence is proved.
 
-        Proof of absence: the venue's own clock is past everything that may still bring the order in, and *then* a
-        query for the order and one for its fills both come back empty. "Not found", before that, proves nothing.
+        Proof of absence: by the venue's own clock, and by ours, everything is past that may still bring the order in,
+        and *then* a query for the order and one for its fills both come back empty. "Not found", before that, proves
+        nothing.
         """
         for pause_s in pauses(self._desk.clock):
             try:
@@ -43,10 +45,13 @@ class Doubt:
 
     async def _ask(self) -> None:
         is_sent = not isinstance(self._request, asyncio.Task) or self._request.done()  # a task may be about to send
+        asked_ns = self._desk.clock.monotonic_ns()
         now_ns = await self._desk.ask(self._desk.gateway.time_ns())
         if is_sent:
             self._first_ns = self._first_ns or now_ns
-            self._proof_in_ns = self._first_ns + self._window_ns - now_ns
+            self._heard_ns = self._heard_ns or self._desk.clock.monotonic_ns()
+            passed_ns = min(now_ns - self._first_ns, asked_ns - self._heard_ns)  # the venue's clock may step
+            self._proof_in_ns = self._window_ns - passed_ns
         can_prove = is_sent and self._proof_in_ns < 0
         evidence = await self._evidence(now_ns, with_fills=can_prove)
         for report in evidence:
