@@ -136,7 +136,7 @@ def open_database(path: Path, *, synchronous: int, migrations: Sequence[str] = M
     if tuple(map(int, found.split("."))) < SOUND:
         raise ConfigError(f"apsw has SQLite {found}, which can damage a journal: install one with 3.51.3 or later")
     try:
-        if not path.exists() or not path.stat().st_size:
+        if not has_content(path):
             _refuse_remains(path)
             _create(path, migrations)
         check_header(path)
@@ -162,8 +162,10 @@ def open_records(path: Path) -> Database:
     check_header(path)
     try:
         database = _begin_reading(path)
-    except apsw.CantOpenError:  # SQLite cannot write beside it: then nobody can change it either
-        database = _begin_reading(path, query="?immutable=1")
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        if has_content(Path(f"{path}-wal")):
+            raise
+        database = _begin_reading(path, query="?immutable=1")  # SQLite cannot write beside it, and need not
     version = database.number("PRAGMA user_version")
     if version != len(MIGRATIONS):
         raise ConfigError(f"journal {path} is of version {version}, and this bowstring reads {len(MIGRATIONS)}")
@@ -220,10 +222,15 @@ def _schema(execute: Callable[[str], Iterable[Values]]) -> list[Values]:
     return list(execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name"))
 
 
+def has_content(path: Path) -> bool:
+    """Whether there is a file with something in it."""
+    return path.exists() and path.stat().st_size > 0
+
+
 def _refuse_remains(path: Path) -> None:
     """SQLite would throw away the log of a file that is gone."""
     for remains in (Path(f"{path}-wal"), Path(f"{path}-journal")):
-        if remains.exists() and remains.stat().st_size:
+        if has_content(remains):
             raise ConfigError(f"journal {path} is missing, and {remains} has what was last written to it: restore both")
 
 

@@ -11,11 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import apsw
 from msgspec import Struct
 
 from bowstring.trading.gateway import OrderReport
-from bowstring.trading.journal.database import PAGE_BYTES, Database
+from bowstring.trading.journal.database import PAGE_BYTES, Database, has_content
 from bowstring.trading.journal.rows import (
     TABLES,
     Damaged,
@@ -67,10 +66,9 @@ def _damages(database: Database) -> Iterator[str]:
 
 
 def _unread_commits(path: Path) -> int:
-    try:
-        other = Database(path, reads_only=True)  # one that is in no transaction
-    except apsw.CantOpenError:
+    if not has_content(Path(f"{path}-wal")):
         return 0
+    other = Database(path, reads_only=True)  # one that is in no transaction
     try:
         return unread_commits(path, other.log_frames, page_bytes=PAGE_BYTES)
     finally:
