@@ -12,6 +12,7 @@ from benchmarks import (
     accounting,
     decode,
     dispatch,
+    durability,
     exchange_orders,
     market_streams,
     matching,
@@ -59,6 +60,7 @@ def _parse() -> argparse.Namespace:
         choices=signed_orders.CLIENTS,
         help="signed-orders",
     )
+    parser.add_argument("--orders", type=int, default=100_000, help="durability: that a start finds on record")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
@@ -86,6 +88,10 @@ def _tick_to_trade(arguments: argparse.Namespace) -> Iterator[Table]:
     return tick_to_trade.run(runs=arguments.runs, seconds=arguments.seconds, clients=arguments.clients)
 
 
+def _durability(arguments: argparse.Namespace) -> Iterator[Table]:
+    return durability.run(runs=arguments.runs, seconds=arguments.seconds, orders=arguments.orders)
+
+
 def _signed_orders(arguments: argparse.Namespace) -> Iterator[Table]:
     return signed_orders.run(runs=arguments.runs, seconds=arguments.seconds, clients=arguments.traders)
 
@@ -107,6 +113,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterator[Table]]] = {
     "accounting": _accounting,
     "decode": _decode,
     "tick-to-trade": _tick_to_trade,
+    "durability": _durability,
     "signed-orders": _signed_orders,
     "market-streams": _market_streams,
     "matching": _matching,

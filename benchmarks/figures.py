@@ -44,10 +44,10 @@ def percentile(samples: Sequence[float], fraction: float) -> float:
     return sorted(samples)[min(int(fraction * len(samples)), len(samples) - 1)]
 
 
-def latency(samples_ns: Sequence[int]) -> Sample:
-    """p50 and p99 in microseconds. The first tenth is warming up, and left out."""
+def latency(samples_ns: Sequence[int], *, percents: Sequence[float] = (50, 99)) -> Sample:
+    """Percentiles in microseconds. The first tenth is warming up, and left out."""
     warm = samples_ns[len(samples_ns) // 10 :]
-    return {"p50 us": percentile(warm, 0.5) / 1000, "p99 us": percentile(warm, 0.99) / 1000}
+    return {f"p{percent:g} us": percentile(warm, percent / 100) / 1000 for percent in percents}
 
 
 def alternate(variants: Mapping[str, Callable[[], Sample]], *, runs: int) -> dict[str, list[Sample]]:
@@ -96,6 +96,20 @@ class Floor:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ceiling:
+    """What one variant's figure should be at most."""
+
+    column: str
+    variant: str
+    at_most: float
+
+    def verdict(self, median: float) -> str:
+        """Whether it is."""
+        outcome = "met" if median <= self.at_most else "MISSED"
+        return f"{self.column}: {self.variant} = {_cell(median)}, target at most {_cell(self.at_most)}: {outcome}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """Variants side by side: the median of each figure over the runs, their ratios, and what they fall short of."""
 
@@ -103,6 +117,7 @@ class Table:
     samples: Mapping[str, Sequence[Sample]]
     ratios: Sequence[Ratio] = ()
     floors: Sequence[Floor] = ()
+    ceilings: Sequence[Ceiling] = ()
 
     def median(self, variant: str, column: str) -> float:
         return statistics.median(sample[column] for sample in self.samples[variant])
@@ -115,8 +130,9 @@ class Table:
         for variant, runs in self.samples.items():
             cells = (_cell(self.median(variant, column)) if column in runs[0] else "" for column in columns)
             yield variant.ljust(width) + "".join(f"{cell:>16}" for cell in cells)
-        for floor in self.floors:
-            yield "  " + floor.verdict(self.median(floor.variant, floor.column))
+        bounds: list[Floor | Ceiling] = [*self.floors, *self.ceilings]
+        for bound in bounds:
+            yield "  " + bound.verdict(self.median(bound.variant, bound.column))
         for ratio in self.ratios:
             yield "  " + self._verdict(ratio)
 
@@ -131,7 +147,8 @@ class Table:
             for ratio in self.ratios
         ]
         floors = [asdict(floor) for floor in self.floors]
-        told = {"title": self.title, "medians": medians, "ratios": ratios, "floors": floors}
+        ceilings = [asdict(ceiling) for ceiling in self.ceilings]
+        told = {"title": self.title, "medians": medians, "ratios": ratios, "floors": floors, "ceilings": ceilings}
         return {**told, "runs": dict(self.samples)}
 
     def _verdict(self, ratio: Ratio) -> str:

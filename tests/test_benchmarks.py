@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.figures import Floor, Ratio, Table, percentile
+from benchmarks.figures import Ceiling, Floor, Ratio, Table, percentile
 from benchmarks.memory import slope
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +65,17 @@ def test_every_quote_is_answered_with_an_order_at_its_bid(tmp_path: Path) -> Non
     run("benchmarks", "tick-to-trade", "--runs", "1", "--seconds", "0.1", "--json", f"{tmp_path}/report.json", *clients)
 
     assert list(tables(tmp_path / "report.json")[0]["runs"]) == ["bare", "bowstring", "spinning", "orders"]
+
+
+def test_the_cost_of_safety_is_measured(tmp_path: Path) -> None:
+    arguments = ["--runs", "1", "--seconds", "0.2", "--orders", "300", "--json", f"{tmp_path}/report.json"]
+    run("benchmarks", "durability", *arguments)
+
+    ticks, commits, starts = tables(tmp_path / "report.json")
+    assert list(ticks["runs"]) == ["bare", "memory", "process", "power"]
+    assert list(commits["runs"]) == ["process", "process, inline", "process, none", "power"]
+    assert commits["runs"]["power"][0]["p99.9 us"] > 0
+    assert starts["runs"]["start"][0]["orders"] == 300
 
 
 def test_signed_orders_are_timed_from_the_tick_to_the_answer(tmp_path: Path) -> None:
@@ -184,9 +195,12 @@ def test_what_falls_short_is_told() -> None:
         title="rate",
         samples={"ours": [{"hz": 900.0}, {"hz": 1100.0}, {"hz": 1000.0}]},
         floors=[Floor(column="hz", variant="ours", at_least=least) for least in (1000, 1001)],
+        ceilings=[Ceiling(column="hz", variant="ours", at_most=most) for most in (1000, 999)],
     )
 
-    assert list(table.lines())[-2:] == [
+    assert list(table.lines())[-4:] == [
         "  hz: ours = 1,000, target at least 1,000: met",
         "  hz: ours = 1,000, target at least 1,001: MISSED",
+        "  hz: ours = 1,000, target at most 1,000: met",
+        "  hz: ours = 1,000, target at most 999: MISSED",
     ]

@@ -1,9 +1,13 @@
-"""bowstring in `benchmarks.tick_to_trade` with its own `OrderExecutor`: intents, order states, deadlines and all."""
+"""bowstring in `benchmarks.tick_to_trade` with its own `OrderExecutor`: intents, order states, deadlines and all.
+
+With two more arguments, a durability and a path, intents are recorded in a file.
+"""
 
 import asyncio
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import cast
 
 import bowstring as bs
 from benchmarks.clients.bot import BITCOIN, SYMBOL, Bidder
@@ -12,6 +16,8 @@ from benchmarks.figures import TESTED, pin
 from bowstring.core.clock import Clock
 from bowstring.net.websocket import WebSocket, connect
 from bowstring.trading.gateway import OrderReport
+from bowstring.trading.journal.file import Durability, JournalFile
+from bowstring.trading.journal.port import Journal
 from bowstring.trading.paper.gateway import PaperGateway
 from bowstring.venues.binance import Binance
 
@@ -36,15 +42,16 @@ class Gateway(PaperGateway):
         return answer
 
 
-def main(url: str) -> None:
+def main(url: str, journal: Journal | None) -> None:
     bs.run(
         collectors=[Binance("local", ws_url=url, instruments=[BITCOIN]).quotes(SYMBOL)],
         strategies=[Bidder()],
         guards=[bs.MaxNotional(Decimal(500))],
-        executors=[bs.OrderExecutor(Gateway(url), on_stop="leave")],
+        executors=[bs.OrderExecutor(Gateway(url), journal=journal, on_stop="leave")],
     )
 
 
 if __name__ == "__main__":
     pin(TESTED)
-    main(sys.argv[1])
+    given = sys.argv[2:]
+    main(sys.argv[1], JournalFile(given[1], durability=cast("Durability", given[0])) if given else None)
