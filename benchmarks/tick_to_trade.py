@@ -4,13 +4,15 @@ Every client has a connection for quotes and one for orders, reads the same fram
 order at its bid, which the venue checks. The venue sends 500 quotes a second, unevenly, from a core of its own.
 
 *bare* is a picows callback with msgspec. *bowstring* is a bot with a strategy, a guard and an executor that sends the
-frame, *spinning* the same with ``spin=True``; *orders* has bowstring's `OrderExecutor` and `MaxNotional` instead.
+frame, *spinning* the same with ``spin=True``, *unwatched* the same without a watchdog; *orders* has bowstring's
+`OrderExecutor` and `MaxNotional` instead, and *controlled* besides looks for a human's commands.
 """
 
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
+from tempfile import TemporaryDirectory
 
 from benchmarks.feed import ROOT
 from benchmarks.figures import OTHER, Ratio, Sample, Table, alternate, latency, pin
@@ -20,7 +22,9 @@ CLIENTS = {
     "bare": ["bare"],
     "bowstring": ["bot"],
     "spinning": ["bot", "spin"],
+    "unwatched": ["bot", "unwatched"],
     "orders": ["order_executor"],
+    "controlled": ["order_executor", "memory", "{folder}/bot"],
     "ccxt": ["ccxt_pro"],
 }
 TARGETS = (
@@ -30,6 +34,10 @@ TARGETS = (
     Ratio(column="p50 us", variant="spinning", beside="ccxt"),
     Ratio(column="p99 us", variant="bowstring", beside="bare"),
     Ratio(column="p50 us", variant="orders", beside="bare"),
+    Ratio(column="p50 us", variant="bowstring", beside="unwatched"),
+    Ratio(column="p99 us", variant="bowstring", beside="unwatched"),
+    Ratio(column="p50 us", variant="controlled", beside="orders"),
+    Ratio(column="p99 us", variant="controlled", beside="orders"),
 )
 
 
@@ -47,6 +55,8 @@ def run(*, runs: int, seconds: float, clients: Sequence[str] = tuple(CLIENTS)) -
 
 def _measure(venue: Venue, client: str, seconds: float) -> Sample:
     module, *arguments = CLIENTS[client]
-    command = [sys.executable, "-m", f"benchmarks.clients.{module}", venue.url, *arguments]
-    with subprocess.Popen(command, cwd=ROOT) as process:
-        return latency(venue.measure(process, seconds=seconds))
+    with TemporaryDirectory() as folder:
+        filled_in = [argument.format(folder=folder) for argument in arguments]
+        command = [sys.executable, "-m", f"benchmarks.clients.{module}", venue.url, *filled_in]
+        with subprocess.Popen(command, cwd=ROOT) as process:
+            return latency(venue.measure(process, seconds=seconds))

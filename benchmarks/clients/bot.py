@@ -1,4 +1,4 @@
-"""bowstring in `benchmarks.tick_to_trade`: a bot that sends frames itself; with a second argument, spinning."""
+"""bowstring in `benchmarks.tick_to_trade`: a bot that sends frames itself, by its options."""
 
 import sys
 from decimal import Decimal
@@ -6,6 +6,7 @@ from decimal import Decimal
 import bowstring as bs
 from benchmarks.clients.order import QUANTITY, frame
 from benchmarks.figures import TESTED, pin
+from bowstring.core.run import BLOCKED_AFTER_S
 from bowstring.net.websocket import WebSocket, connect
 from bowstring.venues.binance import Binance
 
@@ -62,16 +63,17 @@ class Sender(bs.Executor):
         )
 
 
-def main(url: str, *, spin: bool) -> None:
+def main(url: str, *options: str) -> None:
     bs.run(
         collectors=[Binance("local", ws_url=url, instruments=[BITCOIN]).quotes(SYMBOL)],
         strategies=[Bidder()],
         guards=[Cap()],
         executors=[Sender(url)],
-        spin=spin,
+        spin="spin" in options,
+        blocked_after_s=None if "unwatched" in options else BLOCKED_AFTER_S,
     )
 
 
 if __name__ == "__main__":
     pin(TESTED)
-    main(sys.argv[1], spin=len(sys.argv) > 2)
+    main(*sys.argv[1:])

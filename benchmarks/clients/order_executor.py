@@ -1,6 +1,7 @@
 """bowstring in `benchmarks.tick_to_trade` with its own `OrderExecutor`: intents, order states, deadlines and all.
 
-With two more arguments, a durability and a path, intents are recorded in a file.
+With two more arguments, a durability and a path, intents are recorded in a file; with "memory" for a durability they
+are not, but a human's commands are looked for beside that path.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from bowstring.core.clock import Clock
 from bowstring.net.websocket import WebSocket, connect
 from bowstring.trading.gateway import OrderReport
 from bowstring.trading.journal.file import Durability, JournalFile
+from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.journal.port import Journal
 from bowstring.trading.paper.gateway import PaperGateway
 from bowstring.venues.binance import Binance
@@ -42,7 +44,7 @@ class Gateway(PaperGateway):
         return answer
 
 
-def main(url: str, journal: Journal | None) -> None:
+def main(url: str, journal: Journal) -> None:
     bs.run(
         collectors=[Binance("local", ws_url=url, instruments=[BITCOIN]).quotes(SYMBOL)],
         strategies=[Bidder()],
@@ -51,7 +53,13 @@ def main(url: str, journal: Journal | None) -> None:
     )
 
 
+def journal_of(durability: str = "memory", path: str = "") -> Journal:
+    """What the arguments say."""
+    if durability == "memory":
+        return MemoryJournal(control_file=path)
+    return JournalFile(path, durability=cast("Durability", durability))
+
+
 if __name__ == "__main__":
     pin(TESTED)
-    given = sys.argv[2:]
-    main(sys.argv[1], JournalFile(given[1], durability=cast("Durability", given[0])) if given else None)
+    main(sys.argv[1], journal_of(*sys.argv[2:]))

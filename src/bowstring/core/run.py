@@ -19,7 +19,7 @@ from bowstring.core.owner import Overdue
 from bowstring.core.subscriber import Account
 from bowstring.core.watchdog import Watchdog
 
-BLOCKED_AFTER_S = 0.1
+BLOCKED_AFTER_S = 0.08  # named by twice that, and what wakes up late still keeps to 250 ms
 CLOSE_S = 0.5
 REFUSED, LEFT_BEHIND = 2, 3  # exit codes; 2 is also the shell's, argparse's and click's for what is given wrongly
 

@@ -93,10 +93,17 @@ class Watchdog:
         late_ns = now_ns - max(due_ns, self._counts_from_ns)
         if late_ns < self._after_ns or due_ns == self._excused_ns:
             return
-        if self._block is None or self._block.due_ns != due_ns:
-            self._block = self._name(due_ns, late_ns)
-        if self._block is not None and late_ns >= LONG_S * 1e9:
-            self._events.actions.refusing_risk["watchdog"] = f"{self._block.handler} blocks the event loop"
+        block = self._block
+        if block is None or block.due_ns != due_ns:
+            block = self._find(due_ns)
+            self._block = block  # before it is logged, which may take longer than what is left of the block
+        if block is None:
+            return
+        if late_ns >= LONG_S * 1e9:
+            self._events.actions.refusing_risk["watchdog"] = f"{block.handler} blocks the event loop"
+        if not block.is_logged:
+            block.is_logged = True
+            self._log(block, late_ns)
 
     def _set_timer(self, now_ns: int) -> None:
         self._due_ns = now_ns + self._period_ns
@@ -130,10 +137,10 @@ class Watchdog:
         overslept_ns = now_ns - self._looked_ns - self._period_ns
         used_ns = cpu_ns - self._looked_cpu_ns - self._period_ns
         self._looked_ns, self._looked_cpu_ns = now_ns, cpu_ns
-        return overslept_ns > self._after_ns / 2 and used_ns < overslept_ns / 10
+        return overslept_ns > self._after_ns / 2 and used_ns < overslept_ns / 20
 
-    def _name(self, due_ns: int, late_ns: int) -> "_Block | None":
-        """Find out and tell; None where nothing is to be blamed."""
+    def _find(self, due_ns: int) -> "_Block | None":
+        """Who keeps the loop; None where nothing is to be blamed."""
         stack = [(frame, frame.f_lineno) for frame in self._stack()]
         inside = [position for position in stack if position[0] not in self._outside]
         modules = [_module(frame) for frame, _line in inside]
@@ -143,9 +150,8 @@ class Watchdog:
         if not modules or modules[0] == "selectors" or self._due_ns != due_ns:
             return None  # the loop waits, or goes on
         handler, where = self._blame(inside)
-        traced = "".join(traceback.StackSummary.extract(reversed(stack)).format())
-        log.warning("%s blocks the event loop, %.2f s so far, in %s\n%s", handler, late_ns / 1e9, where, traced)
-        return _Block(handler, due_ns)
+        summary = traceback.StackSummary.extract(reversed(stack), lookup_lines=False)
+        return _Block(handler=handler, where=where, stack=summary, due_ns=due_ns)
 
     def _stack(self) -> Iterator[FrameType]:
         """The frames of the loop's thread, innermost first."""
@@ -153,6 +159,12 @@ class Watchdog:
         while frame is not None:
             yield frame
             frame = frame.f_back
+
+    def _log(self, block: "_Block", late_ns: int) -> None:
+        lines = "".join(block.stack.format())
+        log.warning(
+            "%s blocks the event loop, %.2f s so far, in %s\n%s", block.handler, late_ns / 1e9, block.where, lines
+        )
 
     def _blame(self, stack: Sequence[Position]) -> tuple[str, str]:
         """The component that is at work, by name and handler, else a function; and where its author may look."""
@@ -166,11 +178,14 @@ class Watchdog:
         return f"{owner.name}.{methods[-1][0].f_code.co_name}", _place(*(_authors(own) or methods[0]))
 
 
-class _Block(Struct, frozen=True):
+class _Block(Struct, kw_only=True):
     """Who blocks the loop, or did, since the heartbeat that was due then."""
 
     handler: str
+    where: str
+    stack: traceback.StackSummary
     due_ns: int
+    is_logged: bool = False
 
 
 def _first_argument(frame: FrameType) -> object:
