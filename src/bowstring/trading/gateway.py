@@ -171,7 +171,8 @@ class Gateway(Protocol):
     async def cancel_after(self, seconds: float) -> None:
         """Have the venue cancel all open orders of the account unless it is called again within so many seconds.
 
-        0: it shall not. Only called where ``offers_cancel_after``; a return means that the venue has confirmed it.
+        All of them, others' too. 0: it shall not. It is the venue that counts, whatever becomes of this gateway. A
+        return means that the venue has confirmed it. `NotSent` where it is not offered.
         """
         ...
 

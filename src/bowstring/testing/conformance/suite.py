@@ -28,7 +28,7 @@ class GatewayConformance(
     DeadManChecks,
     RandomDayChecks,
 ):
-    """What a `Gateway` with its collectors must do: some fifty tests, each with a venue of its own.
+    """What a `Gateway` with its collectors must do: some sixty tests, each with a venue of its own.
 
     Subclass it in a file that pytest collects, as ``TestMyVenue``, and write ``venue``, an asynccontextmanager that
     yields a `VenueUnderTest`. The tests are coroutines: with pytest-asyncio in its strict mode, mark the subclass with
