@@ -4,6 +4,8 @@ An order is sent only where its intent is on record; what is open can be cancell
 trusted is refused, and stays as it is.
 """
 
+import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -29,7 +31,7 @@ from faults.row import Bench, Row
 ACCOUNT = "alice"
 REFUSED = 2  # exit code
 SMALL, LARGE = "600k", "64m"
-FAILS_S = 20.0
+ENDS_S, FAILS_S = 60.0, 30.0
 HELD_S = 1.0
 FLIPS = 32
 
@@ -50,9 +52,20 @@ class Tried(Struct):
 
 def run(bench: Bench) -> Outcome:
     durabilities: Sequence[Durability] = ("process", "power") if bench.form == "long" else ("process",)
-    cases = [(trouble, durability) for durability in durabilities for trouble in (_full, _failing, _locked, _corrupt)]
+    troubles = [trouble for trouble in (_full, _failing, _locked, _corrupt) if trouble not in _impossible()]
+    cases = [(trouble, durability) for durability in durabilities for trouble in troubles]
     with ThreadPoolExecutor(bench.workers) as pool:
         return _outcome([*pool.map(partial(_case, bench), *zip(*cases, strict=True))])
+
+
+def _impossible() -> dict[Trouble, str]:
+    """What cannot be done here, and why."""
+    impossible: dict[Trouble, str] = {}
+    if os.geteuid():
+        impossible[_full] = "a full disk: only root can mount a small one"
+    if shutil.which("strace") is None:
+        impossible[_failing] = "writes that fail: strace is not installed"
+    return impossible
 
 
 def _case(bench: Bench, trouble: Trouble, durability: Durability) -> Tried:
@@ -88,10 +101,10 @@ def _full(script: Script, running: Exchange, tried: Tried, _bench: Bench) -> Non
 
 def _failing(script: Script, running: Exchange, tried: Tried, bench: Bench) -> None:
     """From the n-th write to the journal on, all fail."""
-    numbers = [*range(1, 60, 2)] if bench.form == "long" else [3, 25]
+    numbers = [*range(1, 60, 2)] if bench.form == "long" else [25]
     for number in numbers:
         with bot(script, wrapper=_failing_from(number)) as started:
-            if started.lines.until("recovered", within_s=FAILS_S) is not None:
+            if started.lines.until("recovered", within_s=ENDS_S) is not None:
                 _fails(started, running, tried, is_greeted=True)
             else:
                 tried.failures += 1
@@ -155,10 +168,10 @@ def _corrupt(script: Script, _running: Exchange, tried: Tried, bench: Bench) -> 
         time.sleep(1)
         started.stop()
     good, kept = path.read_bytes(), read(path)
-    for name, content in _damages(good, Random(bench.seed), flips=bench.many(short=4, long=FLIPS)):
+    for name, content in _damages(good, Random(bench.seed), flips=bench.many(short=2, long=FLIPS)):
         _put(path, content)
         with bot(script) as started:
-            if started.lines.until("recovered", within_s=FAILS_S) is None:
+            if started.lines.until("recovered", within_s=ENDS_S) is None:
                 _expect_refusal(started, script, tried, name)
                 _expect_unchanged(path, content, tried, name)
             else:
@@ -185,7 +198,7 @@ def _damages(good: bytes, random: Random, *, flips: int) -> Iterator[tuple[str, 
 
 
 def _expect_refusal(started: Bot, script: Script, tried: Tried, what: str) -> None:
-    code = started.process.wait(FAILS_S)
+    code = started.process.wait(ENDS_S)
     if code == REFUSED:
         tried.refused += 1
     else:
@@ -231,6 +244,7 @@ def _outcome(cases: Sequence[Tried]) -> Outcome:
         Zero("other violations", len(findings) - unknown, failures + refused + harmless),
         Note(f"{refused} damaged or failing files refused, {harmless} damages that mattered to nobody"),
     ]
+    figures += [Note(f"left out: {why}") for why in _impossible().values()]
     return Outcome(
         figures=figures,
         findings=[str(finding) for finding in findings],

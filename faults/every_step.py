@@ -119,9 +119,10 @@ def run(bench: Bench) -> Outcome:
 
 
 def _play(bench: Bench, points: Sequence[Point]) -> list[Chain]:
-    shares = [points[worker :: bench.workers] for worker in range(bench.workers)]
+    workers = min(bench.workers, -(-len(points) // 2))
+    shares = [points[worker::workers] for worker in range(workers)]
     with ThreadPoolExecutor(bench.workers) as pool:
-        return [*pool.map(partial(_chain, bench), range(bench.workers), filter(None, shares))]
+        return [*pool.map(partial(_chain, bench), range(workers), shares)]
 
 
 def _measure(bench: Bench) -> Lengths:
@@ -147,7 +148,7 @@ def _steps(gauge: Gauge) -> dict[str, int]:
 def _points(lengths: Lengths, bench: Bench) -> Sequence[Point]:
     trading, recovering = (round(sum(kinds.values()) * SPARE) for kinds in (lengths.trading, lengths.recovering))
     both = [Point(one % trading + 1, one % recovering + 1) for one in range(max(trading, recovering))]
-    return both if bench.form == "long" else sorted(Random(bench.seed).sample(both, 8), key=both.index)
+    return both if bench.form == "long" else sorted(Random(bench.seed).sample(both, 4), key=both.index)
 
 
 def _chain(bench: Bench, number: int, points: Sequence[Point]) -> Chain:

@@ -38,10 +38,14 @@ class Bench(Struct, frozen=True, kw_only=True):
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One line of the table: what goes wrong, how it is brought about, what is promised, and the run that shows it."""
+    """One line of the table: what goes wrong, how it is brought about, what is promised, and the run that shows it.
+
+    ``is_timed``: it measures times, and so is run alone.
+    """
 
     id: str
     fault: str
     how: str
     promise: str
     run: Callable[[Bench], Outcome]
+    is_timed: bool = False

@@ -49,7 +49,7 @@ class Stops(Struct):
 
 
 def run(bench: Bench) -> Outcome:
-    count, journals = bench.many(short=8, long=200), 2 if bench.form == "short" else bench.workers
+    count, journals = bench.many(short=6, long=200), 2 if bench.form == "short" else bench.workers
     each = -(-count // journals)
     with ThreadPoolExecutor(journals) as pool:
         return _outcome([*pool.map(partial(_journal, bench, stops=each), range(journals))])
