@@ -133,6 +133,7 @@ def _await_recovery(started: Bot, life: Life) -> None:
 def _outcome(lives: Sequence[Life], *, each: int) -> Outcome:
     findings = [finding for life in lives for finding in life.findings]
     counted = [one for life in lives for one in life.counted]
+    starts = [seconds for life in lives for seconds in life.recover_s]
     kills = len(counted) + sum(life.while_recovering for life in lives)
     orders, fills = sum(life.orders for life in lives), sum(life.fills for life in lives)
 
@@ -159,9 +160,7 @@ def _outcome(lives: Sequence[Life], *, each: int) -> Outcome:
             zero("orders lost, or in another state than at the exchange", "I3"),
             zero("fills, positions or balances that differ", "I4"),
             zero("intents without one outcome", "I5"),
-            Within(
-                "from the start of a process to Recovered", [s for life in lives for s in life.recover_s], RECOVER_S
-            ),
+            Within("from the start of a process to Recovered", starts, RECOVER_S),
         ],
         findings=[str(finding) for finding in findings],
     )
