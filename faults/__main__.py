@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from faults import mutants
 from faults.rows import ROWS
 from faults.runner import Runner
@@ -52,7 +54,9 @@ def _parse() -> argparse.Namespace:
 def _mutants(arguments: argparse.Namespace) -> dict[str, mutants.Mutant]:
     if arguments.mutant:
         return {arguments.mutant: mutants.MUTANTS[arguments.mutant]}
-    return {name: one for name, one in mutants.MUTANTS.items() if one.is_quick or not arguments.short}
+    if not arguments.short:
+        return mutants.MUTANTS
+    return {name: replace(one, rows=one.rows[:1]) for name, one in mutants.MUTANTS.items() if one.is_quick}
 
 
 if __name__ == "__main__":

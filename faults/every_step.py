@@ -148,7 +148,9 @@ def _steps(gauge: Gauge) -> dict[str, int]:
 def _points(lengths: Lengths, bench: Bench) -> Sequence[Point]:
     trading, recovering = (round(sum(kinds.values()) * SPARE) for kinds in (lengths.trading, lengths.recovering))
     both = [Point(one % trading + 1, one % recovering + 1) for one in range(max(trading, recovering))]
-    return both if bench.form == "long" else sorted(Random(bench.seed).sample(both, 4), key=both.index)
+    if bench.form == "long":
+        return both
+    return both[::3] if bench.mutant else Random(bench.seed).sample(both, 4)
 
 
 def _chain(bench: Bench, number: int, points: Sequence[Point]) -> Chain:

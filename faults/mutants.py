@@ -155,7 +155,10 @@ def _ignore_kills() -> None:
 
 MUTANTS: dict[str, Mutant] = {
     "records-later": Mutant(
-        breaks="an intent is on record before it is sent", rows=("F1", "F2"), parts=Parts(journal=RecordsLater)
+        breaks="an intent is on record before it is sent",
+        rows=("F1", "F2"),
+        parts=Parts(journal=RecordsLater),
+        is_quick=True,
     ),
     "writes-apart": Mutant(
         breaks="a fill, its order and its position go on record together",

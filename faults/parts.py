@@ -19,7 +19,7 @@ class Parts(Struct, frozen=True, kw_only=True):
 
 
 class Mutant(Struct, frozen=True, kw_only=True):
-    """What is broken, and the rows that have to find it. ``is_quick``: also in the short form."""
+    """What is broken, and the rows that have to find it. ``is_quick``: in the short form too, by the first of them."""
 
     breaks: str
     rows: tuple[str, ...]
