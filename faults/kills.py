@@ -20,6 +20,7 @@ from faults.crowd import crowd
 from faults.exchange import Exchange, exchange
 from faults.figures import Note, Outcome, Within, Zero
 from faults.gateway import Truth
+from faults.leaks import leaks
 from faults.oracle import Finding, Judgement, judge, settle
 from faults.record import read
 from faults.row import Bench, Row
@@ -91,6 +92,7 @@ def _life(bench: Bench, number: int, *, kills: int) -> Life:
             while len(life.counted) < kills and len(life.in_flight) < TRIES * kills:
                 _kill(replace(script, seed=random.getrandbits(31)), life, random)
             life.take(_settled(script, life, running, resting))
+            life.findings += leaks(folder, script.account)
         except ChildProcessError as error:
             life.findings.append(Finding("I11", f"life {number}: {error}"))
     return life
@@ -138,7 +140,7 @@ def _outcome(lives: Sequence[Life], *, each: int) -> Outcome:
     orders, fills = sum(life.orders for life in lives), sum(life.fills for life in lives)
 
     def zero(what: str, rule: str) -> Zero:
-        return Zero(what, sum(finding.rule == rule for finding in findings), kills)
+        return Zero(what, _count(findings, rule), kills)
 
     return Outcome(
         figures=[
@@ -160,10 +162,15 @@ def _outcome(lives: Sequence[Life], *, each: int) -> Outcome:
             zero("orders lost, or in another state than at the exchange", "I3"),
             zero("fills, positions or balances that differ", "I4"),
             zero("intents without one outcome", "I5"),
+            Zero("journals, logs or ledgers with a secret in them", _count(findings, "I12"), len(lives)),
             Within("from the start of a process to Recovered", starts, RECOVER_S),
         ],
         findings=[str(finding) for finding in findings],
     )
+
+
+def _count(findings: Sequence[Finding], rule: str) -> int:
+    return sum(finding.rule == rule for finding in findings)
 
 
 ROW = Row(

@@ -27,6 +27,7 @@ from faults.crowd import crowd
 from faults.exchange import Exchange, exchange
 from faults.figures import Note, Outcome, Within, Zero
 from faults.gateway import Truth
+from faults.leaks import leaks
 from faults.oracle import Finding, settle
 from faults.record import read
 from faults.row import Bench, Row
@@ -83,6 +84,7 @@ def _journal(bench: Bench, number: int, *, stops: int) -> Stops:
             told.findings += settle(
                 running.ledger, ACCOUNT, Path(script.folder) / script.journal, foreign=FOREIGN
             ).findings
+        told.findings += leaks(folder, script.account)
     return told
 
 
@@ -172,4 +174,5 @@ ROW = Row(
     how="the signal while starting, under load, with the exchange gone; foreign orders on the account",
     promise="ends in 10 s, exit code right",
     run=run,
+    is_timed=True,
 )
