@@ -38,6 +38,7 @@ class Script(Struct, frozen=True, kw_only=True):
     durability: Durability = "process"
     truth: Truth = Truth()
     orders_over: OrdersOver = "ws"
+    weight_limit: int | None = None
     seed: int = 1
     on_stop: Policy = "leave"
     reconcile_every_s: float = 30.0
@@ -119,7 +120,12 @@ def build(script: Script) -> bs.Engine:
     parts = mutants.of(script.mutant)
     gauge = Gauge(Path(script.folder) / "gauge")
     gateway = parts.gateway(
-        script.addresses, script.account, truth=script.truth, gauge=gauge, orders_over=script.orders_over
+        script.addresses,
+        script.account,
+        truth=script.truth,
+        gauge=gauge,
+        limit=script.weight_limit,
+        orders_over=script.orders_over,
     )
     executor = parts.executor(
         gateway,

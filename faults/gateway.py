@@ -11,6 +11,7 @@ from msgspec import Struct
 from bowstring.net.budget import WeightBudget
 from bowstring.trading.gateway import OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
+from bowstring.venues.binance.budgets import CANCEL_RESERVE
 from bowstring.venues.binance.gateway import BinanceGateway, OrdersOver
 from bowstring.venues.binance.listing import Listing
 from bowstring.venues.binance.markets import SPOT
@@ -20,6 +21,7 @@ from faults.exchange import Account, Addresses
 from faults.gauge import Gauge
 
 VENUE = "binance"
+USED = "X-MBX-USED-WEIGHT-1M"
 
 Answer = asyncio.Future[OrderReport]
 
@@ -54,7 +56,7 @@ class LocalGateway(BinanceGateway):
         limit: int | None = None,
         orders_over: OrdersOver = "ws",
     ) -> None:
-        budget = WeightBudget(limit) if limit else WeightBudget()
+        budget = WeightBudget(limit, reserve=CANCEL_RESERVE, header=USED) if limit else WeightBudget()
         open_client = partial(BinanceClient, addresses.rest, budget=budget, recorder=None)
         super().__init__(
             VENUE,

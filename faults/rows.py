@@ -16,6 +16,7 @@ from faults import (
     reordered_reports,
     stops,
     twins,
+    venue_limits,
     wrong_answers,
 )
 from faults.row import Row
@@ -37,6 +38,7 @@ ROWS: dict[str, Row] = {
         disk.ROW,
         stops.ROW,
         twins.ROW,
+        venue_limits.ROW,
         kill_switch.ROW,
         hostile.ROW,
     )

@@ -78,10 +78,14 @@ def trial(
     reconcile_every_s: float = 30.0,
     symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT"),
     speed: float = 0,
-    options: Sequence[str] = (),
+    weight_limit: int | None = None,
 ) -> Generator[Trial]:
-    """Run both; the bot trades as `ACCOUNT`, and says ``recovered`` first of all."""
+    """Run both; the bot trades as `ACCOUNT`, and says ``recovered`` first of all.
+
+    With a ``weight_limit``, which the bot knows, the exchange has the limits that Binance has, else none.
+    """
     folder = bench.room(name)
+    options = ("--seed", f"{bench.seed}") if weight_limit else ()  # without any, it has no limits
     with exchange(folder, symbols=symbols, speed=speed, options=options) as running:
         script = Script(
             cast=cast,
@@ -90,6 +94,7 @@ def trial(
             folder=str(folder),
             truth=truth,
             orders_over=orders_over,
+            weight_limit=weight_limit,
             seed=bench.seed,
             reconcile_every_s=reconcile_every_s,
             mutant=bench.mutant,
