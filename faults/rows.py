@@ -2,6 +2,7 @@
 
 from faults import (
     blocked,
+    books,
     broken_lines,
     clock_steps,
     disk,
@@ -32,6 +33,7 @@ ROWS: dict[str, Row] = {
         broken_lines.ROW,
         missed_fills.ROW,
         reordered_reports.ROW,
+        books.ROW,
         blocked.ROW,
         frozen_process.ROW,
         clock_steps.ROW,
