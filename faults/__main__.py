@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from faults import mutants
+from faults.parts import Mutant
 from faults.rows import ROWS
 from faults.runner import Runner
 
@@ -51,7 +52,7 @@ def _parse() -> argparse.Namespace:
     return arguments
 
 
-def _mutants(arguments: argparse.Namespace) -> dict[str, mutants.Mutant]:
+def _mutants(arguments: argparse.Namespace) -> dict[str, Mutant]:
     if arguments.mutant:
         return {arguments.mutant: mutants.MUTANTS[arguments.mutant]}
     if not arguments.short:

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from faults.figures import Outcome
-from faults.mutants import Mutant
+from faults.parts import Mutant
 from faults.row import Bench, Form, Row
 
 AT_ONCE = 4

@@ -24,7 +24,7 @@ from bowstring.venues.binance import Binance
 from bowstring.venues.binance.gateway import BinanceGateway
 from bowstring.venues.binance.rest_orders import RestOrders
 from bowstring.venues.binance.session import Session
-from bowstring.venues.binance.signing import HmacSigner, Keys, Params, Signer, private_key_signer
+from bowstring.venues.binance.signing import HmacSigner, Keys, Params, Signer, Window, private_key_signer
 from bowstring.venues.binance.user_data import Answer
 
 
@@ -83,8 +83,8 @@ def watch(stopwatch: Stopwatch) -> None:
         stopwatch.answered(stopwatch.frame_ns)
         take(session, answer)
 
-    async def timed_place(orders: RestOrders, params: Params) -> OrderReport:
-        report = await place(orders, params)
+    async def timed_place(orders: RestOrders, params: Params, *, window: Window | None) -> OrderReport:
+        report = await place(orders, params, window=window)
         stopwatch.answered()
         return report
 

@@ -8,7 +8,8 @@ import pytest
 
 from faults import __main__ as command
 from faults.figures import Outcome, Zero
-from faults.mutants import MUTANTS, Mutant, Parts
+from faults.mutants import MUTANTS
+from faults.parts import Mutant, Parts
 from faults.row import Bench, Row
 from faults.rows import ROWS
 
