@@ -71,10 +71,14 @@ class LedgerOrder:
 
 @dataclass(kw_only=True)
 class LedgerAccount:
-    """By asset what it has, and how much of that is locked; of a participant's orders little may be known."""
+    """By asset what it began with, what it has, and how much of that is locked.
+
+    Of a participant's orders little may be known.
+    """
 
     name: str
     is_participant: bool
+    deposits: dict[str, Decimal]
     held: Amounts = field(default_factory=_amounts)
     locked: Amounts = field(default_factory=_amounts)
 
@@ -141,8 +145,9 @@ class Audit:
     def _account(self, line: dict[str, Any]) -> None:
         if line["account"] in self.accounts:
             self._find(f"{line['account']} is opened again")
-        account = LedgerAccount(name=line["account"], is_participant=line["is_participant"])
-        account.held.update({asset: Decimal(amount) for asset, amount in line["deposits"].items()})
+        deposits = {asset: Decimal(amount) for asset, amount in line["deposits"].items()}
+        account = LedgerAccount(name=line["account"], is_participant=line["is_participant"], deposits=deposits)
+        account.held.update(deposits)
         self.accounts[account.name] = account
 
     def _accept(self, line: dict[str, Any]) -> None:
