@@ -19,7 +19,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo 'Arguments go in ARGS, as in: make demo ARGS="--seconds 5"'
 
-demo: $(VENV)/.run ## a bot and an exchange, two processes, and their records compared
+demo: $(VENV)/.run ## a bot and an exchange, a kill -9 in the middle, and their records compared
 	@$(RUN) bowstring demo $(ARGS)
 
 test: $(VENV)/.dev ## the tests

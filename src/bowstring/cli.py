@@ -226,19 +226,23 @@ def record(
         raise click.ClickException("nothing was received: see above, or try a longer time")
 
 
-@cli.command(short_help="Run a bot and an exchange, and compare their records.")
+@cli.command(short_help="Run a bot and an exchange, kill the bot, and compare their records.")
 @click.option(
     "--seconds",
     default=15.0,
     show_default=True,
     type=click.FloatRange(1),
     callback=_seconds,
-    help="How long the bot trades.",
+    help="How long the bot trades, starts left out.",
 )
-def demo(*, seconds: float) -> None:
-    """Run a bot on a local exchange in another process, and compare that one's ledger with what the bot was told.
+@click.option(
+    "--kills", default=1, show_default=True, type=click.IntRange(0, 100), help="How often it is killed meanwhile."
+)
+def demo(*, seconds: float, kills: int) -> None:
+    """Run a bot on a local exchange, kill it with SIGKILL on the way, and start it again.
 
-    Exit code 1: they do not agree.
+    Both are processes of their own. At the end the exchange's ledger is compared with the bot's journal. Exit code 1:
+    they do not agree.
     """
     try:
         from bowstring.demo.run import demo as run_demo
@@ -246,7 +250,7 @@ def demo(*, seconds: float) -> None:
         raise MissingExtra(missing, user="demo", extra="binance,exchange") from None
 
     try:
-        run_demo(seconds=seconds)
+        run_demo(seconds=seconds, kills=kills)
     except Disconnected as error:
         _exit(str(error))
 

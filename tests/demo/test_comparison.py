@@ -1,4 +1,4 @@
-"""A comparison that always agrees proves nothing: here a true ledger, and what was told, are doctored in turn."""
+"""A comparison that always agrees proves nothing: here a true ledger, and a true journal, are doctored in turn."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-import bowstring as bs
 from bowstring.demo.comparison import Comparison, compare, plain
-from bowstring.demo.record import Told, of_ledger
+from bowstring.demo.journal import Journal
+from bowstring.demo.ledger import of_ledger
 from bowstring.local_exchange.audit import Audit
 from bowstring.testing.builders import fill, order_update, position
 
@@ -38,47 +39,41 @@ LEDGER: list[Line] = [
 ]  # fmt: skip
 
 
-def balance(currency: str, free: str, locked: str) -> bs.Balance:
-    return bs.Balance(venue="binance", currency=currency, free=Decimal(free), locked=Decimal(locked))
-
-
-@pytest.fixture
-def told() -> Told:
-    told = Told()
-    told.note_order(order_update("BTC/USDT", "cancelled", price=100, quantity=2, filled="1.5", client_order_id="x-1"))
-    told.note_order(order_update("BTC/USDT", "open", price=105, side="sell", client_order_id="x-2"))
-    told.note_order(order_update("BTC/USDT", "rejected", price=104, side="sell", client_order_id="x-3"))
-    told.note_fill(FILL)
-    told.note_position(position("BTC/USDT", "1.4985"))
-    told.note_balance(balance("BTC", "5.4985", "1"))
-    told.note_balance(balance("USDT", "850", "0"))
-    told.note_balance(balance("ETH", "0", "0"))
-    return told
-
-
 FILL = fill(
     "BTC/USDT", price=100, quantity="1.5", client_order_id="x-1", trade_id="7", fee="0.0015", fee_currency="BTC"
 )
 
 
-def compared(told: Told, ledger: list[Line]) -> Comparison:
+@pytest.fixture
+def journal() -> Journal:
+    return Journal(
+        orders=[
+            order_update("BTC/USDT", "cancelled", price=100, quantity=2, filled="1.5", client_order_id="x-1"),
+            order_update("BTC/USDT", "open", price=105, side="sell", client_order_id="x-2"),
+            order_update("BTC/USDT", "rejected", price=104, side="sell", client_order_id="x-3"),
+        ],
+        fills=[FILL],
+        positions=[position("BTC/USDT", "1.4985")],
+    )
+
+
+def compared(journal: Journal, ledger: list[Line]) -> Comparison:
     audit = Audit().follow(ledger)
-    return compare(of_ledger(audit, "alice"), told.record(), contradictions=audit.findings)
+    return compare(of_ledger(audit, "alice"), journal.record(), contradictions=audit.findings)
 
 
-def test_what_is_true_agrees_to_the_last_digit(told: Told) -> None:
-    comparison = compared(told, LEDGER)
+def test_what_is_true_agrees_to_the_last_digit(journal: Journal) -> None:
+    comparison = compared(journal, LEDGER)
 
     assert comparison.differences == []
-    assert [(row.what, row.ledger, row.bot) for row in comparison.rows] == [
+    assert [(row.what, row.ledger, row.journal) for row in comparison.rows] == [
         ("orders: status, filled quantity", "2", "2"),
         ("orders still open", "1", "1"),
         ("fills: price, quantity, fee", "1", "1"),
         ("fees in BTC", "0.0015", "0.0015"),
         ("position in BTC/USDT", "1.4985", "1.4985"),
-        ("balance of BTC", "6.4985", "6.4985"),
-        ("balance of USDT", "850", "850"),
-        ("balances: free, locked", "2", "2"),
+        ("change of the balance in BTC", "1.4985", "1.4985"),
+        ("change of the balance in USDT", "-150", "-150"),
     ]
 
 
@@ -126,10 +121,6 @@ def other_limit(ledger: list[Line]) -> None:
     ledger[3]["price"] = "101.00000000"
 
 
-def other_deposit(ledger: list[Line]) -> None:
-    ledger[1]["deposits"]["USDT"] = "1000.00000001"
-
-
 def invented_balance(ledger: list[Line]) -> None:
     ledger[-1]["balances"]["BTC"] = ["5.49850001", "1.00000000"]
 
@@ -137,72 +128,106 @@ def invented_balance(ledger: list[Line]) -> None:
 @pytest.mark.parametrize(
     ("doctor", "finding"),
     [
-        (a_stranger, "order x-99: unknown to the bot; the ledger has BTC/USDT buy 1 1 open 0"),
-        (a_second_acceptance, "order x-2, accepted again as order 4: unknown to the bot; the ledger has "),
+        (a_stranger, "order x-99: unknown to the journal; the ledger has BTC/USDT buy 1 1 open 0"),
+        (a_second_acceptance, "order x-2, accepted again as order 4: unknown to the journal; the ledger has "),
         (a_rejected_order_accepted, "order x-3: status open, not rejected"),
-        (no_order, "order x-2: not in the ledger; the bot has BTC/USDT sell 1 105 open 0"),
+        (no_order, "order x-2: not in the ledger; the journal has BTC/USDT sell 1 105 open 0"),
         (no_cancel, "order x-1: status open, not cancelled"),
-        (no_fill, "fill of BTC/USDT trade 7: not in the ledger; the bot has x-1 buy 100 1.5 0.0015 BTC maker"),
+        (no_fill, "fill of BTC/USDT trade 7: not in the ledger; the journal has x-1 buy 100 1.5 0.0015 BTC maker"),
         (other_fee, "fill of BTC/USDT trade 7: fee 0.00150001, not 0.0015"),
         (other_price, "fill of BTC/USDT trade 7: price 99.99999999, not 100"),
-        (other_trade, "fill of BTC/USDT trade 8: unknown to the bot; the ledger has "),
+        (other_trade, "fill of BTC/USDT trade 8: unknown to the journal; the ledger has "),
         (taker, "fill of BTC/USDT trade 7: liquidity taker, not maker"),
         (other_limit, "order x-1: price 101, not 100"),
-        (other_deposit, "balance of USDT: 850.00000001 by the ledger, 850 by the bot"),
+        (other_fee, "change of the balance in BTC: 1.49849999 by the ledger, 1.4985 by the journal"),
+        (other_price, "change of the balance in USDT: -149.999999985 by the ledger, -150 by the journal"),
         (invented_balance, "the ledger contradicts itself: line 8: alice has "),
     ],
 )
 def test_whatever_is_different_in_the_ledger_is_found(
-    told: Told, doctor: Callable[[list[Line]], None], finding: str
+    journal: Journal, doctor: Callable[[list[Line]], None], finding: str
 ) -> None:
     ledger = deepcopy(LEDGER)
     doctor(ledger)
 
-    comparison = compared(told, ledger)
+    comparison = compared(journal, ledger)
 
     assert any(difference.startswith(finding) for difference in comparison.differences), comparison.differences
     assert "DO NOT AGREE" in "\n".join(comparison.lines())
 
 
+def test_a_journal_that_is_not_sound_agrees_with_nothing(journal: Journal) -> None:
+    same = journal.record()
+
+    assert compare(same, same, contradictions=[], findings=["x"]).differences == ["the journal is not sound: x"]
+
+
+def test_a_deposit_is_no_change(journal: Journal) -> None:
+    ledger = deepcopy(LEDGER)
+    ledger[1]["deposits"]["USDT"] = "5000"
+
+    assert compared(journal, ledger).differences == []
+
+
+def a_lost_fill(journal: Journal) -> None:
+    journal.fills.clear()
+
+
+def an_invented_fill(journal: Journal) -> None:
+    journal.fills.append(replace(FILL, trade_id="8"))
+
+
+def another_position(journal: Journal) -> None:
+    journal.positions.append(position("BTC/USDT", "1", strategy="another"))
+
+
+def an_order_in_doubt(journal: Journal) -> None:
+    journal.orders[1] = replace(journal.orders[1], status="unknown")
+
+
+def an_order_without_an_answer(journal: Journal) -> None:
+    journal.orders[1] = replace(journal.orders[1], status="pending")
+
+
+def an_order_that_filled_nowhere(journal: Journal) -> None:
+    journal.orders.append(order_update("BTC/USDT", "expired", price=1, filled="0.1", client_order_id="x-4"))
+
+
+def an_order_that_was_nowhere(journal: Journal) -> None:
+    journal.orders.append(order_update("BTC/USDT", "pending", price=1, client_order_id="x-4"))
+
+
 @pytest.mark.parametrize(
-    ("event", "finding"),
+    ("doctor", "finding"),
     [
-        (FILL, "fill of BTC/USDT trade 7, once more: not in the ledger"),
-        (position("BTC/USDT", "1.5"), "position in BTC/USDT: 1.4985 by the ledger, 1.5 by the bot"),
-        (
-            position("BTC/USDT", "1", strategy="another"),
-            "position in BTC/USDT: 1.4985 by the ledger, 2.4985 by the bot",
-        ),
-        (balance("BTC", "6.4985", "0"), "balance of BTC: free 5.4985, locked 1, not free 6.4985, locked 0"),
-        (balance("DOGE", "1", "0"), "balance of DOGE: not in the ledger; the bot has free 1, locked 0"),
-        (
-            order_update("BTC/USDT", "unknown", price=105, side="sell", client_order_id="x-2"),
-            "order x-2: status open, not unknown",
-        ),
-        (
-            order_update("BTC/USDT", "expired", price=1, filled="0.1", client_order_id="x-4"),
-            "order x-4: not in the ledger",
-        ),
+        (a_lost_fill, "fill of BTC/USDT trade 7: unknown to the journal; the ledger has x-1 buy 100 1.5 0.0015 BTC"),
+        (a_lost_fill, "fees in BTC: 0.0015 by the ledger, 0 by the journal"),
+        (an_invented_fill, "fill of BTC/USDT trade 8: not in the ledger; the journal has x-1 buy 100 1.5 0.0015 BTC"),
+        (an_invented_fill, "change of the balance in USDT: -150 by the ledger, -300 by the journal"),
+        (another_position, "position in BTC/USDT: 1.4985 by the ledger, 2.4985 by the journal"),
+        (an_order_in_doubt, "order x-2: status open, not unknown"),
+        (an_order_without_an_answer, "order x-2: status open, not pending"),
+        (an_order_that_filled_nowhere, "order x-4: not in the ledger"),
+        (an_order_that_was_nowhere, "orders still open: 1 by the ledger, 2 by the journal"),
     ],
 )
-def test_whatever_else_was_told_is_found(told: Told, event: bs.Event, finding: str) -> None:
-    {
-        bs.Fill: told.note_fill,
-        bs.Position: told.note_position,
-        bs.Balance: told.note_balance,
-        bs.OrderUpdate: told.note_order,
-    }[type(event)](event)  # type: ignore[operator]
+def test_whatever_is_different_in_the_journal_is_found(
+    journal: Journal, doctor: Callable[[Journal], None], finding: str
+) -> None:
+    doctor(journal)
 
-    assert any(difference.startswith(finding) for difference in compared(told, LEDGER).differences)
+    differences = compared(journal, LEDGER).differences
+
+    assert any(difference.startswith(finding) for difference in differences), differences
 
 
-def test_of_many_differences_the_first_are_shown(told: Told) -> None:
+def test_of_many_differences_the_first_are_shown(journal: Journal) -> None:
     strangers = [accepted(number, f"y-{number}", "BUY", "1", "1") for number in range(10, 40)]
 
-    lines = [*compared(told, [*LEDGER, *strangers]).lines()]
+    lines = [*compared(journal, [*LEDGER, *strangers]).lines()]
 
-    assert lines[-2].startswith("    order y-29: unknown to the bot")
-    assert lines[-1] == "    and 12 more"  # the number of open orders, too
+    assert lines[-2].startswith("    order y-29: unknown to the journal")
+    assert lines[-1] == "    and 11 more"  # the number of open orders, too
 
 
 def test_amounts_are_plain() -> None:

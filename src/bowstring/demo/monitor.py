@@ -1,15 +1,15 @@
 """What watches in the demo: a line a second, and the summary's numbers."""
 
 import asyncio
+import signal
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 from decimal import Decimal
 
 import bowstring as bs
-from bowstring.core.subscriber import Account
-from bowstring.demo.exchange import Exchange
-from bowstring.trading.messages import OrderStatus
+from bowstring.demo.journal import Journal
+from bowstring.trading.messages import OrderStatus, Recovered
 
 
 class Show(bs.Action, frozen=True):
@@ -19,51 +19,58 @@ class Show(bs.Action, frozen=True):
 
 
 class Terminal(bs.Executor):
-    """Carries out `Show`."""
+    """Carries out `Show`. When standard input ends, as it does with the process that holds it, the bot is to stop.
+
+    ``is_alone`` says that this was so: nobody reads what is printed.
+    """
+
+    is_alone = False
+
+    async def start(self, emit: bs.Emit) -> None:
+        """Watch standard input."""
+        asyncio.get_running_loop().add_reader(sys.stdin, self._hang_up)
+
+    async def stop(self) -> None:
+        """Watch it no more."""
+        asyncio.get_running_loop().remove_reader(sys.stdin)
 
     @bs.on(Show)
     def show(self, show: Show) -> None:
         """Print it."""
         print(show.text, flush=True)
 
-
-class ExchangeGone(bs.Event, frozen=True):
-    """The exchange has ended."""
-
-
-class Session(bs.Collector):
-    """Ends after some seconds, or with the exchange; and the bot with it."""
-
-    finite = True
-
-    def __init__(self, seconds: float, *, exchange: Exchange) -> None:
-        self._seconds, self._exchange = seconds, exchange
-
-    async def run(self, emit: bs.Emit) -> None:
-        """Wait."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._seconds):
-                await self._exchange.gone()
-                emit(ExchangeGone())
+    def _hang_up(self) -> None:
+        self.is_alone = True
+        asyncio.get_running_loop().remove_reader(sys.stdin)
+        signal.raise_signal(signal.SIGTERM)
 
 
 class Monitor(bs.Strategy):
-    """Watches everybody's fills and reports each second; its numbers are the summary's."""
+    """Watches everybody's orders and fills, reports each second, and what a restart has found.
 
-    def __init__(self, symbols: Sequence[str], *, bots: Sequence[str]) -> None:
-        self._shown, self._bots = symbols, bots
-        self._seconds = 0
+    ``past`` is what was on record when this process began. ``began_ns``, on the monotonic clock, is when the demo's
+    bot began to trade, in whatever process; 0: with this one.
+    """
+
+    def __init__(self, symbols: Sequence[str], *, bots: Sequence[str], past: Journal, began_ns: int) -> None:
+        self._shown, self._bots, self._began_ns = symbols, bots, began_ns
+        self._past, self._missed = past, 0
+        self.events = 0
         self.quotes: dict[str, bs.Quote] = {}
         self.fills: Counter[str] = Counter()
         self.cash: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.positions: dict[str, bs.Position] = {}
-        self.counts: Counter[str] = Counter()
         self.statuses: dict[str, OrderStatus] = {}
+        for order in past.orders:
+            self.note_order(order)
+        for fill in past.fills:
+            self.book(fill)
+        self._missed = 0  # by this process
 
     @bs.on(bs.Event, all=True)
-    def count(self, event: bs.Event) -> None:
-        """Count all events by type."""
-        self.counts[type(event).__name__] += 1
+    def count(self, _event: bs.Event) -> None:
+        """Count all events of this process."""
+        self.events += 1
 
     @bs.on(bs.Quote)
     def value(self, quote: bs.Quote) -> None:
@@ -73,6 +80,7 @@ class Monitor(bs.Strategy):
     @bs.on(bs.Fill, all=True)
     def book(self, fill: bs.Fill) -> None:
         """Note what was paid and received, fees in the quote currency included."""
+        self._missed += fill.recovered
         self.fills[fill.strategy] += 1
         paid = fill.price * fill.quantity
         fee = fill.fee if fill.fee_currency == "USDT" else Decimal(0)
@@ -88,54 +96,65 @@ class Monitor(bs.Strategy):
         """Note the positions; fees in the base currency are taken off already."""
         self.positions[position.strategy] = position
 
+    @bs.on(Recovered)
+    def begin(self, _recovered: Recovered) -> bs.Actions:
+        """Show what this start has found: it is told last of what it brought."""
+        if self._began_ns:
+            yield Show(self._found())
+        else:
+            self._began_ns = self.clock.monotonic_ns()
+            yield Show(self._heading())
+
     @bs.on(bs.Elapsed)
     def report(self, _elapsed: bs.Elapsed) -> bs.Actions:
         """Show a line."""
-        self._seconds += 1
+        seconds = (self.clock.monotonic_ns() - self._began_ns) // 1_000_000_000
         prices = "".join(f"{self._bid(symbol):>12}" for symbol in self._shown)
-        profits = "".join(f"{self.profit(bot):>+9.2f}" for bot in self._bots)
+        profits = "".join(f"{_signed(self.profit(bot), digits=2):>9}" for bot in self._bots)
         counts = f"{len(self.statuses):>9}{self.fills.total():>7}"
-        yield Show(f"{self._seconds:>4}{self.counts.total():>9}{prices}{counts} {profits}")
+        yield Show(f"{seconds:>4}{self.events:>9}{prices}{counts} {profits}")
 
-    @bs.on(ExchangeGone)
-    def tell(self, _gone: ExchangeGone) -> bs.Actions:
-        """Say why the bot stops."""
-        yield Show("the exchange is gone: the bot stops, but it cannot cancel its orders, and tries for some seconds")
+    def profit(self, strategy: str) -> Decimal | None:
+        """Profit or loss in USDT since the start, the position valued at the bid or ask it would be closed at.
 
-    def heading(self) -> str:
-        """The words above the lines."""
+        None: there is no price yet.
+        """
+        position = self.positions.get(strategy)
+        if position is None:
+            return self.cash[strategy]
+        quote = self.quotes.get(position.symbol)
+        if quote is None:
+            return None
+        return self.cash[strategy] + position.quantity * (quote.bid if position.quantity > 0 else quote.ask)
+
+    def _found(self) -> str:
+        live = [order.client_order_id for order in self._past.live]
+        now = Counter(self.statuses[order] for order in live)
+        orders = ", ".join(f"{count} {status}" for status, count in sorted(now.items()))
+        told = f"those {len(live)} orders are now {orders}; " if live else ""
+        return f"     recovered: {told}fills that it missed: {self._missed}"
+
+    def _heading(self) -> str:
         prices = "".join(f"{symbol:>12}" for symbol in self._shown)
         bots = "".join(f"{bot:>9}" for bot in self._bots)
         over = f"{'profit in USDT':>{len(prices) + 29 + len(bots)}}"
         return f"{over}\n   s   events{prices}   orders  fills {bots}"
 
-    def profit(self, strategy: str) -> Decimal:
-        """Profit or loss in USDT since the start, the position valued at the bid or ask it would be closed at."""
-        position = self.positions.get(strategy)
-        if position is None or position.symbol not in self.quotes:
-            return self.cash[strategy]
-        quote = self.quotes[position.symbol]
-        return self.cash[strategy] + position.quantity * (quote.bid if position.quantity > 0 else quote.ask)
-
     def _bid(self, symbol: str) -> str:
         return f"{self.quotes[symbol].bid:.2f}" if symbol in self.quotes else ""
 
 
-def summary(monitor: Monitor, accounts: Sequence[Account]) -> list[str]:
-    """Lines: what happened, and how old it was when it was handled."""
-    lines = [f"  {count:>8} {name}" for name, count in monitor.counts.most_common()]
-    actions = sum(account.delivered for account in accounts if account.role == "executor")
-    lines += [f"  {actions:>8} actions carried out", f"  {len(monitor.statuses):>8} orders{_not_taken(monitor)}"]
+def summary(monitor: Monitor) -> list[str]:
+    """Lines: what came of it, in all of the bot's lives."""
+    lines = [f"  {len(monitor.statuses)} orders{_not_taken(monitor)}"]
     for bot in sorted(monitor.fills):
-        lines.append(f"  {bot}: {monitor.fills[bot]} fills, profit {monitor.profit(bot):+.4f} USDT after fees")
-    lines += ["", f"  {'age in microseconds at':<26}{'messages':>9}{'p50':>9}{'p99':>9}{'p99.9':>9}{'lost':>6}"]
-    for account in accounts:
-        if account.published:
-            ages_ns = account.age_p50_ns, account.age_p99_ns, account.age_p999_ns
-            ages = "".join(f"{age_ns / 1000:>9.0f}" for age_ns in ages_ns)
-            lost = account.dropped + account.undelivered
-            lines.append(f"  {account.role + ' ' + account.name:<26}{account.delivered:>9}{ages}{lost:>6}")
+        profit = _signed(monitor.profit(bot), digits=4) or "unknown"
+        lines.append(f"  {bot}: {monitor.fills[bot]} fills, profit in USDT after fees {profit}")
     return lines
+
+
+def _signed(amount: Decimal | None, *, digits: int) -> str:
+    return "" if amount is None else f"{amount:+.{digits}f}"
 
 
 def _not_taken(monitor: Monitor) -> str:
