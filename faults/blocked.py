@@ -157,4 +157,5 @@ ROW = Row(
     how="time.sleep, a loop of Python, C code that lets go of the interpreter's lock",
     promise="named within 250 ms",
     run=run,
+    is_timed=True,
 )

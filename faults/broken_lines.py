@@ -204,4 +204,5 @@ ROW = Row(
     how="exchange switches on the private stream and on the quotes; orders are filled meanwhile",
     promise="0 missed fills; silence found within budget + 1 s",
     run=run,
+    is_timed=True,
 )

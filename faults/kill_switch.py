@@ -207,4 +207,5 @@ ROW = Row(
     how="a file beside the journal, SIGUSR1, bowstring control; then a start that finds it",
     promise="last accepted order within 50 ms",
     run=run,
+    is_timed=True,
 )
