@@ -13,7 +13,7 @@ from faults.bot import Script, encoded
 from faults.gauge import Gauge
 from faults.lines import Lines
 
-START_S = 60.0
+START_S = 120.0  # everything else may be running
 STOP_S = 10.0  # what is promised of every stop
 
 
