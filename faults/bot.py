@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from msgspec.json import encode
 
 import bowstring as bs
+from bowstring.core.components import Strategy
 from bowstring.trading.executor import OrderExecutor, Policy
 from bowstring.trading.journal.file import Durability
 from bowstring.venues.binance.gateway import OrdersOver
@@ -109,7 +110,7 @@ class Cast(Struct, frozen=True, kw_only=True):
     """What a bot has besides its executor of orders, its `Ear` and its `Voice`."""
 
     collectors: Sequence[bs.Collector] = ()
-    strategies: Sequence[bs.Strategy] = ()
+    strategies: Sequence[Strategy] = ()
     guards: Sequence[bs.Guard] = ()
     executors: Sequence[bs.Executor] = ()
     every_s: float = 0.004
