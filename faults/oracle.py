@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bowstring.demo.record import SIDES, STATUSES
+from bowstring.demo.ledger import SIDES, STATUSES
 from bowstring.local_exchange.audit import Audit, LedgerOrder
 from bowstring.trading.messages import Fill
 from bowstring.trading.orders import Order
