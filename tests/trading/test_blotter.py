@@ -243,6 +243,16 @@ def test_what_can_be_reduced_is_the_position_less_what_is_under_way() -> None:
     assert blotter.reducible("other", "BTC/USDT", side="sell") == 0
 
 
+def test_what_has_ended_filled_cannot_be_reduced_again_before_its_fill_is_told() -> None:
+    blotter = made(order("1"), order("2", side="sell"))
+    blotter.take_fill(execution("t1", "10"))
+    blotter.take_report(report("cancelled", "4", client_order_id="2"))
+    assert blotter.reducible("bidder", "BTC/USDT", side="sell") == 6
+
+    blotter.take_fill(execution("t2", "4", client_order_id="2", side="sell"))
+    assert blotter.reducible("bidder", "BTC/USDT", side="sell") == 6
+
+
 def test_old_orders_and_fills_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FINISHED_KEPT", 2)
     monkeypatch.setattr(module, "FILLS_KEPT", 2)

@@ -101,13 +101,17 @@ class Blotter:
         return Position(strategy=strategy, venue=self._venue, symbol=symbol, quantity=quantity)
 
     def reducible(self, strategy: str, symbol: str, *, side: Side) -> Decimal:
-        """By how much an order of this side would reduce the strategy's position, its live ones taken as filled."""
+        """By how much an order of this side would reduce the strategy's position, its live ones taken as filled.
+
+        What is known to be filled and was not told by a fill yet is taken as filled, too.
+        """
         position = self._positions.get((strategy, symbol), ZERO)
         reducible = position if side == "sell" else position.copy_negate()
-        for order in self.of(strategy):
-            if order.symbol == symbol and order.side == side:
-                to_come = EXACT.subtract(order.quantity, self._filled.get(order.client_order_id, ZERO))
-                reducible = EXACT.subtract(reducible, to_come)
+        ended = (order for order in self.short_of_fills() if order.is_final)
+        for order in (*self.live.values(), *ended):
+            if (order.strategy, order.symbol, order.side) == (strategy, symbol, side):
+                most = order.filled if order.is_final else order.quantity
+                reducible = EXACT.subtract(reducible, EXACT.subtract(most, self.filled(order.client_order_id)))
         return reducible
 
     def take_report(self, report: OrderReport) -> list[Event]:
