@@ -40,6 +40,7 @@ NAMES = [
     "ReplaceOrder",
     "Strategy",
     "StreamStale",
+    "Together",
     "Trade",
     "WakeMe",
     "Woke",
@@ -53,7 +54,7 @@ EXTRAS = {"aiohttp", "apprise", "apsw", "click", "picows", "uvloop"}
 
 def test_the_root_has_these_names_and_no_others() -> None:
     assert bowstring.__all__ == NAMES
-    assert len(NAMES) <= 41
+    assert len(NAMES) <= 42
     assert all(hasattr(bowstring, name) for name in NAMES)
 
 

@@ -15,6 +15,7 @@ from bowstring.core.messages import (
     Event,
     Events,
     Lagged,
+    Together,
 )
 from bowstring.core.process import in_process
 from bowstring.core.run import run, run_engine
@@ -69,6 +70,7 @@ __all__ = [
     "ReplaceOrder",
     "Strategy",
     "StreamStale",
+    "Together",
     "Trade",
     "WakeMe",
     "Woke",

@@ -4,14 +4,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from threading import Lock
 from typing import ClassVar
 
 from bowstring.core.components import Strategy, on
-from bowstring.core.messages import Action, ActionDone, Addressed, Delivery, Event, Lagged
+from bowstring.core.messages import Action, ActionDone, Addressed, Delivery, Event, Lagged, Together
 from bowstring.trading.messages import OrderUpdate, PlaceOrder
 from bowstring.trading.strategy import Strategy as TradingStrategy
 
@@ -127,7 +127,7 @@ class Matcher(Strategy):
         self._mine: list[Guess] = []
 
     @on(Riddle)
-    def guess(self, riddle: Riddle) -> list[Guess]:
+    def guess(self, riddle: Riddle) -> Sequence[Action]:
         self._mine = [Guess(n=n) for n in range(riddle.n)]
         return self._mine
 
@@ -135,6 +135,16 @@ class Matcher(Strategy):
     def match(self, done: ActionDone) -> Guess | None:
         found = [guess.n for guess in self._mine if guess.seq == done.action]
         return Guess(text=f"done: {found}") if done.action_type == "Guess" and found else None
+
+
+class Pairer(Matcher):
+    """Guesses in pairs, which stand or fall together."""
+
+    @on(Riddle)
+    def guess(self, riddle: Riddle) -> Sequence[Action]:
+        self._mine = [Guess(n=n) for n in range(5)]
+        first, *rest = self._mine
+        return [first, Together(rest[:2]), Together(rest[2:])]
 
 
 class Doomed(Strategy):

@@ -39,6 +39,7 @@ from tests.core.riddles import (
     Hint,
     Locked,
     Matcher,
+    Pairer,
     Riddle,
     Rumour,
     Seen,
@@ -220,6 +221,17 @@ async def test_an_action_has_its_number_in_the_process_too() -> None:
         await bot.publish(Riddle(n=3))
 
     assert bot.texts == ["", "", "", "done: [0]", "done: [1]", "done: [2]"]
+
+
+async def test_a_group_stays_one() -> None:
+    async with running(in_process(Pairer())) as bot:
+        await bot.publish(Riddle())
+
+    groups = [guess.group for guess in bot.guesses[:5]]
+    assert groups[0] == 0
+    assert groups[1] == groups[2] != groups[3] == groups[4] != 0
+    assert groups[1]
+    assert bot.texts[5:] == [f"done: [{n}]" for n in range(5)]
 
 
 async def test_a_strategy_knows_its_own_orders() -> None:

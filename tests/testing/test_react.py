@@ -44,6 +44,26 @@ def test_it_returns_the_actions_numbered_from_one() -> None:
     assert (order.client_order_id, order.price, order.strategy) == ("1", Decimal(99), "Bidder")
 
 
+class Hedger(bs.Strategy):
+    """Buys here and sells there, or does neither."""
+
+    @bs.on(bs.Quote)
+    def hedge(self, quote: bs.Quote) -> bs.Actions:
+        one = bs.PlaceOrder(venue="here", symbol=quote.symbol, side="buy", quantity=Decimal(1), price=quote.bid)
+        two = bs.PlaceOrder(venue="there", symbol=quote.symbol, side="sell", quantity=Decimal(1), price=quote.ask)
+        yield bs.Together([one, two])
+
+
+def test_it_returns_the_members_of_a_group() -> None:
+    hedger = Hedger()
+
+    orders = react(hedger, QUOTE, expect=bs.PlaceOrder)
+
+    assert [(order.client_order_id, order.venue) for order in orders] == [("1", "here"), ("2", "there")]
+    assert orders[0].group == orders[1].group != 0
+    assert {key: order.status for key, order in hedger.orders.items()} == {"1": "pending", "2": "pending"}
+
+
 def test_an_action_of_another_type_than_expected_fails_the_test() -> None:
     with pytest.raises(AssertionError, match="expected CancelOrders only"):
         react(Bidder(), QUOTE, expect=bs.CancelOrder)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec.structs import force_setattr
 
@@ -20,6 +20,7 @@ from bowstring.core.messages import (
     ActionRefused,
     Event,
     Message,
+    Together,
 )
 from bowstring.core.routing import Plan, Wiring
 from bowstring.core.subscriber import Subscriber, Worker
@@ -29,6 +30,9 @@ _CLOSINGS: dict[type[Exception], type[ActionClosed]] = {Expired: ActionExpired, 
 
 Passed = tuple[Worker, Call, Action]
 """What no guard refused, and who is to carry it out."""
+
+Group = Sequence[Action]
+"""The members of a `Together`."""
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +72,9 @@ class ActionQueue:
         self._monotonic_ns = clock.monotonic_ns
         self._epoch_ns = clock.epoch_ns
         self._plans: dict[type, Plan] = {}
+        self._group_plans: dict[type, Plan] = {}
+        self._groups: Sequence[Group] | None = None  # of the actions at hand, if any are in one
+        self._closings: dict[int, ActionClosed] = {}  # of these actions
         self._silent = wiring.strategies_without(ActionDone)
 
     def act(self, strategy: Subscriber, actions: Sequence[Action], cause: Event) -> None:  # noqa: PLR0912, PLR0915
@@ -82,6 +89,9 @@ class ActionQueue:
         for action in actions:
             plan = plans.get(action.__class__)
             if plan is None or action.seq:
+                if isinstance(action, Together):
+                    self._act_together(strategy, actions, cause)
+                    return
                 plan = self._check(action)
             if plan.sole_venue and not getattr(action, "venue"):  # noqa: B009  # it has one, by its plan
                 force_setattr(action, "venue", plan.sole_venue)
@@ -124,8 +134,55 @@ class ActionQueue:
         if passed:
             self._admit(passed)
 
+    def _act_together(self, strategy: Subscriber, actions: Sequence[Action], cause: Event) -> None:
+        """Publish actions with groups among them, whose members take their places."""
+        groups: list[Group] = []
+        unfolded: list[Action] = []
+        for action in actions:
+            if isinstance(action, Together):
+                groups.append(self._unfold(action))
+                unfolded += groups[-1]
+            else:
+                if not groups:  # it was stamped before the first group was seen
+                    force_setattr(action, "seq", 0)
+                unfolded.append(action)
+        self._plans, self._group_plans = self._group_plans, self._plans
+        self._groups = groups
+        try:
+            self.act(strategy, unfolded, cause)
+        finally:
+            self._plans, self._group_plans = self._group_plans, self._plans
+            self._groups = None
+            self._closings.clear()
+
+    def _unfold(self, together: Together) -> "Group":
+        group, number = list(together.actions), self._next_seq()
+        for action in group:
+            if isinstance(action, Together):
+                raise PublishError("a Together is in a Together: put all actions into one")
+            if isinstance(cast("object", action), Action):  # what is none is told as elsewhere
+                force_setattr(action, "group", number)
+        return group
+
+    def _all_or_none(self, passed: Sequence[Passed], groups: Iterable[Group]) -> list[Passed]:
+        """Close the members of a group that has lost one; returns what passes."""
+        through = {action.seq for _worker, _call, action in passed}
+        for group in groups:
+            lost = next((action for action in group if action.seq not in through), None)
+            if lost is None:
+                continue
+            closing = self._closings[lost.seq]
+            why = f"{closing.action_type} {lost.seq} did not: {closing.reason}"
+            for action in group:
+                if action.seq in through:
+                    through.discard(action.seq)
+                    self._close(ActionRefused, action, by=closing.by, reason=f"all were to pass, and {why}")
+        return [one for one in passed if one[2].seq in through]
+
     def _admit(self, passed: Sequence[Passed]) -> None:
         """Show each executor all that is coming to it at once, then carry out what it can have."""
+        if self._groups is not None:
+            passed = self._all_or_none(passed, self._groups)
         coming: dict[Worker, list[Action]] = {}
         refused: set[Worker] = set()
         for worker, _call, action in passed:
@@ -230,6 +287,8 @@ class ActionQueue:
         closing = kind(
             strategy=action.strategy, action=action.seq, action_type=type(action).__name__, by=by, reason=reason
         )
+        if self._groups is not None:
+            self._closings[action.seq] = closing
         self._events.reply([closing], cause=action, fresh=fresh)
         if kind is not ActionDone:
             try:
@@ -243,6 +302,8 @@ class ActionQueue:
         if action.seq:
             raise PublishError(f"{type(action).__name__} {action.seq} is published a second time: make a new one")
         plan = self._plans[type(action)] = self._wiring.plan(type(action))
+        if self._groups is not None:
+            plan.admitted = True  # nothing is carried out before all are judged
         return plan
 
 

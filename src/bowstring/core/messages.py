@@ -8,7 +8,7 @@ A message is a frozen msgspec struct. The engine stamps its envelope once, when 
 * ``depth``: how many messages of its chain were published before it without waiting for an executor.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import ClassVar, Literal
 
 from msgspec import Struct
@@ -48,10 +48,12 @@ class Addressed(Event, frozen=True, kw_only=True):
 class Action(Message, frozen=True, kw_only=True, tag_field="action_type"):
     """Something to do. Subclass it with ``frozen=True`` and name it as an imperative: ``SendPage``.
 
-    ``strategy`` is the name of the strategy that published it; the engine stamps it.
+    ``strategy`` is the name of the strategy that published it, ``group`` numbers the `Together` that it was in, 0 for
+    none; the engine stamps both.
     """
 
     strategy: str = ""
+    group: int = 0
 
     @property
     def adds_risk(self) -> bool:
@@ -61,6 +63,21 @@ class Action(Message, frozen=True, kw_only=True, tag_field="action_type"):
     def closed_unexecuted(self, closing: "ActionClosed") -> "Events":
         """Events that tell, in the action's own terms, that it never reached an executor."""
         return ()
+
+
+class Together(Action, frozen=True):
+    """Actions of which all pass the guards, or none: ``Together([PlaceOrder(...), PlaceOrder(...)])``.
+
+    Each is published, judged and carried out as itself, at its place among the others that the handler returned. If one
+    of them is refused by a guard, or nobody carries it out, all others are closed as `ActionRefused`, and none is
+    carried out.
+
+    That is all: what has passed goes its own ways. They are carried out one after the other, at different venues in
+    different connections, and any of them may still be refused by its executor, rejected, or lost. So a handler of
+    `OrderUpdate` has to deal with one that comes to nothing while another is filled.
+    """
+
+    actions: Sequence[Action]
 
 
 Events = Iterable[Event]

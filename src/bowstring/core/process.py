@@ -12,7 +12,8 @@ import pickle
 import signal
 import socket
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from multiprocessing.context import SpawnProcess
 from typing import cast
 
@@ -22,7 +23,7 @@ from bowstring.core.child import Answer, Handle, Request, Start, Stop, frame, li
 from bowstring.core.codec import decode, encode
 from bowstring.core.components import Handler, Strategy
 from bowstring.core.errors import BadMessage, BowstringError, WiringError
-from bowstring.core.messages import Action, Message
+from bowstring.core.messages import Action, Message, Together
 
 START_S = 30.0
 STOP_S = 0.9  # the engine gives a strategy 1 s
@@ -199,7 +200,7 @@ class _Child(asyncio.Protocol):
             waiting.set_exception(ProcessFailed(f"its process answered what cannot be read: {error}"))
         else:
             self._failure = answer.failure
-            waiting.set_result(actions)
+            waiting.set_result(list(_grouped(actions)))
 
     def _reap(self) -> None:
         """The process has ended: say how, to all who wait for it."""
@@ -230,6 +231,15 @@ async def _spawn(name: str) -> _Child:
     finally:
         theirs.close()
     return child
+
+
+def _grouped(actions: Iterable[Action]) -> Iterator[Action]:
+    """The actions as the strategy returned them: groups have been unfolded where it is."""
+    for number, members in groupby(actions, key=lambda action: action.group):
+        if number:
+            yield Together(list(members))
+        else:
+            yield from members
 
 
 def _exit(exitcode: int) -> str:
