@@ -32,6 +32,7 @@ from bowstring.trading.control.hand import Hand
 from bowstring.trading.dead_man import DISARM_S, DeadMan, check_dead_man
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import Gateway
+from bowstring.trading.hedging import HedgeGroup
 from bowstring.trading.journal.account_lock import AccountLock
 from bowstring.trading.journal.opening import journal_of
 from bowstring.trading.journal.port import Journal
@@ -70,7 +71,8 @@ class OrderExecutor(Executor):
     ``on_stop`` and ``on_halt`` say what becomes of open orders when the bot stops, and when their strategy or all
     trading is halted. Every ``reconcile_every_s`` seconds the venue is asked how things stand. With ``dead_man_s`` the
     venue cancels all orders of the account, others' too, when it has heard nothing of this bot for so long: see
-    `DeadMan`. ``blotter`` is for reading: what the executor knows.
+    `DeadMan`. ``hedges`` are groups that have symbols here, see `HedgeGroup`. ``blotter`` is for reading: what the
+    executor knows.
     """
 
     max_in_flight = 1 << 31  # bounded in `Sender`, for orders only: a cancel always goes through
@@ -84,6 +86,7 @@ class OrderExecutor(Executor):
         on_halt: Policy = "cancel",
         reconcile_every_s: float = RECONCILE_S,
         dead_man_s: float | None = None,
+        hedges: Sequence[HedgeGroup] = (),
     ) -> None:
         for argument, policy in (("on_stop", on_stop), ("on_halt", on_halt)):
             if policy not in POLICIES:
@@ -105,6 +108,7 @@ class OrderExecutor(Executor):
         self._reconcile_every_s = reconcile_every_s
         self._dead_man_s = dead_man_s
         self._dead_man: DeadMan | None = None
+        self._hedges = self._join(hedges)
 
     async def start(self, emit: Emit) -> None:
         """Recover: see `Recovery`. Where that takes too long the venue stays closed until it is done."""
@@ -112,7 +116,7 @@ class OrderExecutor(Executor):
             self._gateway, blotter=self.blotter, journal=self._journal, emit=emit, clock=self.clock
         )
         self._unsent = Unsent(desk)
-        self._sender = Sender(desk, unsent=self._unsent)
+        self._sender = Sender(desk, unsent=self._unsent, hedges=self._hedges)
         self._canceller = Canceller(desk)
         self._replacer = Replacer(desk, unsent=self._unsent, sender=self._sender, canceller=self._canceller)
         is_first = self._journal.open(self.clock)
@@ -236,6 +240,16 @@ class OrderExecutor(Executor):
         if blocked.blocked_s >= LONG_S:
             self._desk.paused = f"{blocked.handler} blocked the event loop for {blocked.blocked_s:.1f} s"
             self._desk.notice()
+
+    def _join(self, hedges: Sequence[HedgeGroup]) -> dict[str, HedgeGroup]:
+        by_symbol: dict[str, HedgeGroup] = {}
+        for group in hedges:
+            group.join(self.venue, self.blotter)
+            for symbol in (symbol for venue, symbol in group.members if venue == self.venue):
+                if symbol in by_symbol:
+                    raise ConfigError(f"{symbol} at {self.venue} is in two hedge groups: let it be in one")
+                by_symbol[symbol] = group
+        return by_symbol
 
     def _bring_to(self, state: RiskState, *, reason: str, by: str) -> None:
         if RISK_RANK[state] > RISK_RANK[self._journal.risk.state]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -11,6 +11,7 @@ from bowstring.core.errors import Expired, NotSent, Refused, Rejected
 from bowstring.core.tasks import FAILURES
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import OrderReport
+from bowstring.trading.hedging import HedgeGroup
 from bowstring.trading.messages import OrderStatus, PlaceOrder
 from bowstring.trading.new_orders import NewOrder
 from bowstring.trading.orders import Order, intended
@@ -27,11 +28,12 @@ log = logging.getLogger(__name__)
 
 
 class Sender:
-    """Sends orders that are on record."""
+    """Sends orders that are on record. ``hedges`` are the hedge groups, by symbol, that what reduces is checked by."""
 
-    def __init__(self, desk: Desk, *, unsent: Unsent) -> None:
+    def __init__(self, desk: Desk, *, unsent: Unsent, hedges: Mapping[str, HedgeGroup]) -> None:
         self._desk = desk
         self._unsent = unsent
+        self._hedges = hedges
         self._unanswered = 0
         self._doubted: set[str] = set()
 
@@ -50,10 +52,9 @@ class Sender:
             raise Refused(f"no new risk at {order.venue}: {why}")
         if order.adds_risk and order.symbol in desk.disputed:
             raise Refused(f"no new risk in {order.symbol} at {order.venue}: {desk.disputed[order.symbol]}")
-        if order.reduces and order.quantity > self._reducible(order):
-            raise Refused(
-                f"it claims to reduce, but of {order.symbol} there is {self._reducible(order):f} to {order.side}"
-            )
+        if order.reduces and order.quantity > (reducible := self._reducible(order)):
+            what = f"{order.symbol} and its hedge" if order.symbol in self._hedges else order.symbol
+            raise Refused(f"it claims to reduce, but of {what} there is {reducible:f} to {order.side}")
         if self._unanswered >= MAX_UNANSWERED:
             raise Refused(f"{self._unanswered} orders are unanswered by {order.venue}")
 
@@ -79,6 +80,9 @@ class Sender:
         return self._follow(order.client_order_id, answer)
 
     def _reducible(self, order: PlaceOrder) -> Decimal:
+        group = self._hedges.get(order.symbol)
+        if group is not None:
+            return group.reducible(order.strategy, side=order.side)
         return self._desk.blotter.reducible(order.strategy, order.symbol, side=order.side)
 
     async def _follow(self, client_order_id: str, answer: Answer) -> None:

@@ -1,16 +1,26 @@
 """Orders on paper: the account is simulated, and lives on the venue's real feed."""
 
+from collections.abc import Sequence
+
 from bowstring.core.components import Emit, on
 from bowstring.market.events import Quote, Trade
 from bowstring.trading.executor import OrderExecutor, Policy
+from bowstring.trading.hedging import HedgeGroup
 from bowstring.trading.paper.gateway import PaperGateway
 
 
 class PaperExecutor(OrderExecutor):
     """Shows its gateway every quote and trade of the venue, before any strategy sees it."""
 
-    def __init__(self, gateway: PaperGateway, *, on_stop: Policy = "cancel", on_halt: Policy = "cancel") -> None:
-        super().__init__(gateway, on_stop=on_stop, on_halt=on_halt)
+    def __init__(
+        self,
+        gateway: PaperGateway,
+        *,
+        on_stop: Policy = "cancel",
+        on_halt: Policy = "cancel",
+        hedges: Sequence[HedgeGroup] = (),
+    ) -> None:
+        super().__init__(gateway, on_stop=on_stop, on_halt=on_halt, hedges=hedges)
         self._paper = gateway
 
     async def start(self, emit: Emit) -> None:

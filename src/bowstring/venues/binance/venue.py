@@ -17,6 +17,7 @@ from bowstring.market.instrument import Instrument
 from bowstring.net.http import HttpClient
 from bowstring.net.recorder import Recorder
 from bowstring.trading.executor import OrderExecutor, Policy
+from bowstring.trading.hedging import HedgeGroup
 from bowstring.trading.journal.port import Journal
 from bowstring.venues.binance.budgets import budget_of
 from bowstring.venues.binance.gateway import RECV_WINDOW_S, BinanceGateway, OrdersOver
@@ -176,6 +177,7 @@ class Binance(_Venue):
         on_stop: Policy = "cancel",
         on_halt: Policy = "cancel",
         dead_man_s: float | None = None,
+        hedges: Sequence[HedgeGroup] = (),
     ) -> OrderExecutor:
         """Executes orders: with ``"paper"`` on a simulated account, else on the venue's.
 
@@ -187,7 +189,7 @@ class Binance(_Venue):
         like the venue, in the working directory, and with ``"local"`` in memory. The venue refuses a request that it
         gets later than ``recv_window_s``. Orders go over the connection that brings the account's events, and over REST
         where that is down; with ``orders_over="rest"`` always. ``dead_man_s`` is for `"local"` only: Binance Spot has
-        no dead-man switch.
+        no dead-man switch. What the rest means is told by `OrderExecutor`.
         """
         check_dead_man(dead_man_s, mode=self._mode)
         if self._mode == "paper":
@@ -200,11 +202,14 @@ class Binance(_Venue):
                 latency_s=latency_s,
                 on_stop=on_stop,
                 on_halt=on_halt,
+                hedges=hedges,
             )
         gateway = self.gateway(keys=keys, recv_window_s=recv_window_s, orders_over=orders_over)
         if journal is None and self._mode != "local":
             journal = f"{self.name.replace(':', '_')}.journal"
-        return OrderExecutor(gateway, journal=journal, on_stop=on_stop, on_halt=on_halt, dead_man_s=dead_man_s)
+        return OrderExecutor(
+            gateway, journal=journal, on_stop=on_stop, on_halt=on_halt, dead_man_s=dead_man_s, hedges=hedges
+        )
 
     def gateway(
         self, *, keys: Keys | None = None, recv_window_s: float = RECV_WINDOW_S, orders_over: OrdersOver = "ws"
