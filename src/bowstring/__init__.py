@@ -23,7 +23,9 @@ from bowstring.core.timers import WakeMe, Woke
 from bowstring.market.events import Quote, StreamStale, Trade
 from bowstring.market.instrument import Instrument
 from bowstring.trading.executor import OrderExecutor
-from bowstring.trading.guards import MaxNotional, MaxPosition, OrderRate
+from bowstring.trading.guards.max_notional import MaxNotional
+from bowstring.trading.guards.max_position import MaxPosition
+from bowstring.trading.guards.order_rate import OrderRate
 from bowstring.trading.messages import (
     Balance,
     CancelOrder,
