@@ -1,18 +1,19 @@
 """The command line, ``bowstring``. Each command imports what it needs when it runs.
 
-Bad input is one line on stderr and exit code 2. It is long as it has the options of all commands, and little else.
+Bad input is one line on stderr and exit code 2.
 """
 
 import math
 import sys
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from bowstring.cli_control import control
+from bowstring.cli_journal import journal
 from bowstring.core.errors import ConfigError, Disconnected, MissingExtra
 
 INTERRUPTED = 130  # what a shell says of a program that was ended by SIGINT
@@ -63,6 +64,7 @@ def cli() -> None:
 
 
 cli.add_command(control)
+cli.add_command(journal)
 
 
 @cli.command(short_help="Serve a recording, or a made-up feed, as Binance does.")
@@ -253,65 +255,6 @@ def demo(*, seconds: float, kills: int) -> None:
         run_demo(seconds=seconds, kills=kills)
     except Disconnected as error:
         _exit(str(error))
-
-
-@cli.group(no_args_is_help=False)
-def journal() -> None:
-    """Read a bot's journal. The bot may be running, or have been killed: nothing is changed."""
-
-
-JOURNAL = click.argument("path", type=click.Path(path_type=Path))
-
-
-@journal.command(short_help="Where the bot stands, or the history of an order.")
-@JOURNAL
-@click.argument("order", required=False)
-def show(path: Path, *, order: str | None) -> None:
-    """Show where the bot stands whose journal is PATH, or all that is on record of ORDER, a client order id."""
-    with _extra("journal"):
-        from bowstring.trading.journal import commands
-    _print(commands.show(path, order))
-
-
-@journal.command(short_help="All that is on record, as lines of JSON.")
-@JOURNAL
-def export(path: Path) -> None:
-    """Print all that is on record in the journal PATH, a line of JSON for each row."""
-    with _extra("journal"):
-        from bowstring.trading.journal import commands
-    _print(commands.export(path))
-
-
-@journal.command(short_help="Whether a journal is sound.")
-@JOURNAL
-def verify(path: Path) -> None:
-    """Check the journal PATH: that it is what was written, and makes sense.
-
-    Each finding is a line, and the exit code is 1; without one it is 0.
-    """
-    with _extra("journal"):
-        from bowstring.trading.journal import commands
-    if _print(commands.verify(path)):
-        raise SystemExit(1)
-    click.echo("sound")
-
-
-@contextmanager
-def _extra(name: str) -> Generator[None]:
-    """What is imported needs the extra of a command's name."""
-    try:
-        yield
-    except ModuleNotFoundError as missing:
-        raise MissingExtra(missing, user=name, extra=name) from None
-
-
-def _print(lines: Iterable[str]) -> int:
-    """Print lines; returns how many there were."""
-    count = 0
-    for line in lines:
-        click.echo(line)
-        count += 1
-    return count
 
 
 def _run(program: Coroutine[object, object, None]) -> None:

@@ -73,6 +73,29 @@ def test_it_is_told_by_its_path_where_commands_for_the_bot_are(path: Path) -> No
     assert JournalFile(path).control_file == str(path)
 
 
+def test_any_name_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "a bot's #1?mode=memory%20.journal"
+    journal = opened(path)
+    journal.record([order()])
+    journal.close()
+
+    assert path.stat().st_size > 0
+    assert rows(path, "SELECT count(*) FROM intents") == [(1,)]
+
+
+def test_a_link_to_it_is_the_same_journal(path: Path) -> None:
+    link = path.with_name("link.journal")
+    link.symlink_to(path)
+    journal = opened(link)
+    journal.record([order()])
+    with pytest.raises(ConfigError, match="is in use by process"):
+        opened(path)
+    journal.close()
+
+    assert journal.control_file == str(link)
+    assert rows(path, "SELECT count(*) FROM intents") == [(1,)]
+
+
 def test_numbers_are_written_as_people_write_them(path: Path) -> None:
     journal = opened(path)
     journal.record([order()])

@@ -61,12 +61,29 @@ def test_live_orders_and_positions_are_kept_for_ever(journal: JournalFile) -> No
     assert {held.strategy for held in remembered.positions} == {"old", "bidder"}
 
 
-def test_whose_fills_were_let_go_is_noted(journal: JournalFile, path: Path) -> None:
-    trade(journal, KEEP)
-    assert count(path, "pruned") == 0
-    trade(journal, 1, first=KEEP)
+def openings(path: Path) -> list[tuple[object, ...]]:
+    return rows(path, "SELECT strategy, venue, symbol, quantity FROM openings")
 
-    assert rows(path, "SELECT strategy, venue, symbol FROM pruned") == [("bidder", VENUE, SYMBOL)]
+
+def test_what_fills_that_are_let_go_have_done_to_a_position_is_kept(journal: JournalFile, path: Path) -> None:
+    trade(journal, KEEP)
+    assert openings(path) == []
+    trade(journal, 2, first=KEEP)
+
+    assert openings(path) == [("bidder", VENUE, SYMBOL, "0.0000000998")]  # of 5 each, a fee of 0.01
+
+
+def test_by_how_much_a_human_moves_a_position_is_kept(journal: JournalFile, path: Path) -> None:
+    trade(journal, 1)
+    decision = OperatorDecision(operator="me", what="set position", reason="counted")
+    journal.write([decision, position("0.00000006")])
+    journal.write([decision, position("0.00000001"), position("3", strategy="other")])
+    journal.write([position("0.00000001")])  # as a start tells it again
+
+    assert openings(path) == [
+        ("bidder", VENUE, SYMBOL, "-0.0000000399"),
+        ("other", VENUE, SYMBOL, "3"),
+    ]
 
 
 def test_a_file_that_holds_more_than_is_kept_comes_down_to_it_bit_by_bit(path: Path) -> None:

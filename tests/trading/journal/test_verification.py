@@ -14,14 +14,15 @@ from msgspec.structs import replace
 
 from bowstring.core.clock import Clock
 from bowstring.testing.simulation import simulate
+from bowstring.trading.control.commands import SetPosition
 from bowstring.trading.journal import commands
 from bowstring.trading.journal.database import open_records
 from bowstring.trading.journal.file import JournalFile
 from bowstring.trading.journal.rows import (
     FillRow,
     IntentRow,
+    OpeningRow,
     PositionRow,
-    PrunedRow,
     ReportRow,
     Row,
     StateRow,
@@ -29,8 +30,10 @@ from bowstring.trading.journal.rows import (
     insert,
     sealed,
 )
-from tests.trading.bot import Bot, until
+from tests.trading.bot import Bot, simulated, until
+from tests.trading.control.operator import Operator
 from tests.trading.journal.orders import life, order, told
+from tests.trading.scripted import SYMBOL, ScriptedGateway, silence
 from tests.trading.test_faults import Fate, trouble
 
 
@@ -199,13 +202,53 @@ def test_a_contradiction_is_found(written: Written, change: Callable[[Written], 
     assert len([line for line in findings if line.startswith(tuple(expected))]) >= len(expected), findings
 
 
-def test_of_what_was_let_go_positions_are_not_expected(written: Written) -> None:
+def test_with_what_was_let_go_positions_are_still_checked(tmp_path: Path) -> None:
+    written = Written(tmp_path / "bot.journal")
     for table, column in (("fills", "intent"), ("reports", "intent"), ("states", "intent"), ("intents", "entry")):
         written.run(f"DELETE FROM {table} WHERE {column} = ?", written.intents[0].entry)
     assert len(written.findings) == 1
-    written.put(PrunedRow("bidder", "binance", "BTC/USDT"))
-
+    written.put(OpeningRow("bidder", "binance", "BTC/USDT", Decimal("0.0000000499")))
     assert written.findings == []
+    written.put(OpeningRow("bidder", "binance", "BTC/USDT", Decimal("0.0000000498")))
+
+    assert written.findings == [
+        "position of bidder in BTC/USDT at binance: it is 0.0000000499, and its fills make it 0.0000000498"
+    ]
+
+
+def test_a_journal_of_which_orders_were_let_go_is_sound(tmp_path: Path) -> None:
+    path = tmp_path / "bot.journal"
+    journal = JournalFile(path, keep=1_000, threads=False)
+    journal.open(Clock())
+    for number in range(1_100):
+        action = order(f"o{number}")
+        journal.record([action])
+        for news in life(action, after=number):
+            journal.write(news)
+    journal.close()
+
+    assert list(commands.verify(path)) == []
+
+
+@simulated
+async def test_what_a_human_has_decided_is_sound(tmp_path: Path) -> None:
+    alice = Operator(tmp_path)
+    path = tmp_path / "bot.journal"
+    gateway = ScriptedGateway()
+    async with Bot(gateway, journal=JournalFile(path, threads=False)) as bot:
+        filled = await bot.open()
+        gateway.ledger.fill(filled, "5")
+        gateway.then("place", silence())
+        gateway.hides_orders = True
+        unknown = bot.place()
+        await until(lambda: bot.status(unknown) == "unknown")
+        assert (await alice.decide(unknown, "cancelled", "2"))[0]
+        moved = SetPosition(
+            operator="alice", why="counted", strategy="trader", venue="venue", symbol=SYMBOL, quantity=Decimal(7)
+        )
+        assert (await alice.tell(moved))[0]
+
+    assert list(commands.verify(path)) == []
 
 
 def test_a_journal_that_is_written_to_meanwhile_is_sound(tmp_path: Path) -> None:

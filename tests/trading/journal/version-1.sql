@@ -45,15 +45,15 @@ CREATE TABLE mismatches (
     PRIMARY KEY (venue, symbol)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO "mismatches" VALUES('binance','ETH/USDT','it differs',1700000000000000009,2227775584);
+CREATE TABLE openings (
+    strategy TEXT NOT NULL, venue TEXT NOT NULL, symbol TEXT NOT NULL, quantity TEXT NOT NULL, crc INTEGER NOT NULL,
+    PRIMARY KEY (strategy, venue, symbol)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE positions (
     strategy TEXT NOT NULL, venue TEXT NOT NULL, symbol TEXT NOT NULL, quantity TEXT NOT NULL,
     recorded_ns INTEGER NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (strategy, venue, symbol)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO "positions" VALUES('bidder','binance','BTC/USDT','0.0000000499',1700000000000000006,507293673);
-CREATE TABLE pruned (
-    strategy TEXT NOT NULL, venue TEXT NOT NULL, symbol TEXT NOT NULL, crc INTEGER NOT NULL,
-    PRIMARY KEY (strategy, venue, symbol)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE reports (
     entry INTEGER PRIMARY KEY, intent INTEGER NOT NULL REFERENCES intents, status TEXT NOT NULL, filled TEXT NOT NULL,
     venue_order_id TEXT NOT NULL, reason TEXT NOT NULL, time_ns INTEGER NOT NULL, recorded_ns INTEGER NOT NULL,

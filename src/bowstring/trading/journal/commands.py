@@ -47,7 +47,7 @@ def _read(path: Path, read: Callable[[Database], Iterator[str]]) -> Iterator[str
 
 
 def _lines(path: Path, read: Callable[[Database], Iterator[str]]) -> Iterator[str]:
-    database = open_records(path)
+    database = open_records(path.resolve())
     try:
         yield from read(database)
     finally:

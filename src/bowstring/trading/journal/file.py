@@ -64,7 +64,8 @@ class JournalFile:
         if durability == "power" and not threads:
             raise ConfigError('durability="power" needs a thread: leave threads out')
         self.risk = RiskStateChanged(state="active")
-        self._path = Path(path).absolute()
+        self._named = Path(path).absolute()
+        self._path = self._named.resolve()  # SQLite's files, and the lock, are beside what links lead to
         self._durability: Durability = durability
         self._keep = keep
         self._threads = threads
@@ -75,8 +76,8 @@ class JournalFile:
 
     @property
     def control_file(self) -> str:
-        """The journal's own path."""
-        return str(self._path)
+        """The journal's own path, as it was given."""
+        return str(self._named)
 
     def open(self, clock: Clock) -> bool:
         """Open the file, or make it, and begin a new epoch, unless that is done.

@@ -21,7 +21,7 @@ def journal_of(given: Journal | str | Path | None) -> Journal:
         return given
     from bowstring.trading.journal.file import JournalFile  # noqa: PLC0415  # only bots with a file need apsw
 
-    path = Path(given).absolute()
-    journal = _by_path.get(path) or JournalFile(path)
+    path = Path(given).resolve()
+    journal = _by_path.get(path) or JournalFile(given)
     _by_path[path] = journal
     return journal

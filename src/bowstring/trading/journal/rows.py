@@ -13,6 +13,7 @@ from msgspec.msgpack import Encoder
 from msgspec.structs import astuple
 
 from bowstring.trading.messages import OrderStatus, RiskState, Side, TimeInForce
+from bowstring.trading.orders import EXACT
 
 Value = str | int | float | bytes | None
 """What SQLite keeps in a column."""
@@ -132,14 +133,15 @@ class PositionRow(Row, frozen=True, array_like=True):
     recorded_ns: int
 
 
-class PrunedRow(Row, frozen=True, array_like=True):
-    """Fills of this position are not on record any more."""
+class OpeningRow(Row, frozen=True, array_like=True):
+    """What a position would be without the fills on record: by fills that were let go, and by what a human has set."""
 
-    table = "pruned"
+    table = "openings"
     key = ("strategy", "venue", "symbol")
     strategy: str
     venue: str
     symbol: str
+    quantity: Decimal
 
 
 class CursorRow(Row, frozen=True, array_like=True):
@@ -204,13 +206,21 @@ TABLES: Sequence[type[Row]] = (
     ReportRow,
     FillRow,
     PositionRow,
-    PrunedRow,
+    OpeningRow,
     CursorRow,
     MismatchRow,
     RiskRow,
     GuardRow,
     DecisionRow,
 )
+
+
+def change(fill: FillRow) -> Decimal:
+    """What a fill does to the position: a fee that is paid in the base currency is no part of it."""
+    base = fill.symbol.partition("/")[0]
+    fee = fill.fee if fill.fee_currency == base else Decimal(0)
+    quantity = fill.quantity if fill.side == "buy" else fill.quantity.copy_negate()
+    return EXACT.subtract(quantity, fee)
 
 
 def sealed(row: Row) -> Values:

@@ -43,8 +43,8 @@ CREATE TABLE positions (
     strategy TEXT NOT NULL, venue TEXT NOT NULL, symbol TEXT NOT NULL, quantity TEXT NOT NULL,
     recorded_ns INTEGER NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (strategy, venue, symbol)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE pruned (
-    strategy TEXT NOT NULL, venue TEXT NOT NULL, symbol TEXT NOT NULL, crc INTEGER NOT NULL,
+CREATE TABLE openings (
+    strategy TEXT NOT NULL, venue TEXT NOT NULL, symbol TEXT NOT NULL, quantity TEXT NOT NULL, crc INTEGER NOT NULL,
     PRIMARY KEY (strategy, venue, symbol)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE cursors (

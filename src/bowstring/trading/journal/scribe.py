@@ -1,6 +1,7 @@
 """The scribe: puts orders, and what became of them, into the tables. The caller makes each call a transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from typing import Literal, cast
 
 import apsw
@@ -16,11 +17,13 @@ from bowstring.trading.journal.rows import (
     GuardRow,
     IntentRow,
     MismatchRow,
+    OpeningRow,
     PositionRow,
-    PrunedRow,
     ReportRow,
     RiskRow,
     StateRow,
+    Value,
+    change,
     insert,
     sealed,
 )
@@ -38,14 +41,14 @@ from bowstring.trading.messages import (
     RiskStateChanged,
 )
 from bowstring.trading.new_orders import NewOrder, new_id
-from bowstring.trading.orders import intended
+from bowstring.trading.orders import EXACT, intended
 
 PRUNED_AT_ONCE = 4  # more than one, so that a file that holds too many comes down to what is kept
 EVENTS_KEPT = 10_000  # states of risk, decisions and epochs, of each
 
 ADD_INTENT = insert(IntentRow)
 ADD_REPORT = insert(ReportRow)
-ADD_FILL = insert(FillRow, or_else="OR IGNORE")
+ADD_FILL = f"{insert(FillRow)} ON CONFLICT (venue, symbol, trade_id) DO NOTHING"
 ADD_RISK = insert(RiskRow)
 ADD_DECISION = insert(DecisionRow)
 SET_STATE = insert(StateRow, or_else="OR REPLACE")
@@ -53,7 +56,7 @@ SET_POSITION = insert(PositionRow, or_else="OR REPLACE")
 SET_CURSOR = insert(CursorRow, or_else="OR REPLACE")
 SET_MISMATCH = insert(MismatchRow, or_else="OR REPLACE")
 SET_GUARD = insert(GuardRow, or_else="OR REPLACE")
-SET_PRUNED = insert(PrunedRow, or_else="OR IGNORE")
+SET_OPENING = insert(OpeningRow, or_else="OR REPLACE")
 FIND = """
 SELECT entry, ended FROM intents LEFT JOIN states ON intent = entry WHERE venue = ? AND client_order_id = ?
 """
@@ -64,10 +67,8 @@ SELECT max(
     ifnull((SELECT max(entry) FROM fills), 0)
 )
 """
+OF_POSITION = "WHERE strategy = ? AND venue = ? AND symbol = ?"
 OLDEST = "SELECT intent FROM states WHERE ended IS NOT NULL ORDER BY ended LIMIT ?"
-FILLED = """
-SELECT strategy, venue, symbol FROM intents WHERE entry = ?1 AND EXISTS (SELECT 1 FROM fills WHERE intent = ?1)
-"""
 PRUNE = tuple(f"DELETE FROM {table} WHERE intent = ?" for table in ("fills", "reports", "states"))
 
 
@@ -107,6 +108,8 @@ class Scribe:
 
     def write(self, news: Sequence[News]) -> None:
         """Put on record what became of orders."""
+        if any(isinstance(one, OperatorDecision) for one in news):
+            self._adjust(one for one in news if isinstance(one, Position))
         for one in news:
             writer = self._writers.get(type(one))
             if writer is not None:
@@ -136,6 +139,14 @@ class Scribe:
             self._run(
                 ADD_FILL, sealed(_fill(fill, entry=self._entry, intent=intent, now_ns=self._now_ns(), epoch=epoch))
             )
+
+    def _adjust(self, positions: Iterable[Position]) -> None:
+        """Note by how much a human moves positions, which no fill explains."""
+        for position in positions:
+            key = position.strategy, position.venue, position.symbol
+            found = self._database.select(PositionRow, OF_POSITION, key)
+            before = found[0].quantity if found else Decimal(0)
+            self._open(*key, by=EXACT.subtract(position.quantity, before))
 
     def _position(self, position: Position) -> None:
         row = PositionRow(position.strategy, position.venue, position.symbol, position.quantity, self._now_ns())
@@ -170,12 +181,22 @@ class Scribe:
         """Forget the orders that ended first, with all that was told of them. Positions stay."""
         count = min(PRUNED_AT_ONCE, self._finished - self._keep)
         for (intent,) in self._database.execute(OLDEST, (count,)):
-            for strategy, venue, symbol in self._database.execute(FILLED, (intent,)):
-                self._run(SET_PRUNED, sealed(PrunedRow(str(strategy), str(venue), str(symbol))))
+            self._carry_forward(intent)
             for statement in PRUNE:
                 self._run(statement, (intent,))
             self._run("DELETE FROM intents WHERE entry = ?", (intent,))
             self._finished -= 1
+
+    def _carry_forward(self, intent: Value) -> None:
+        """Note what the fills of an order, which are let go, have done to its position."""
+        for fill in self._database.select(FillRow, "WHERE intent = ?", (intent,)):
+            (owner,) = self._database.select(IntentRow, "WHERE entry = ?", (intent,))
+            self._open(owner.strategy, fill.venue, fill.symbol, by=change(fill))
+
+    def _open(self, strategy: str, venue: str, symbol: str, *, by: Decimal) -> None:
+        found = self._database.select(OpeningRow, OF_POSITION, (strategy, venue, symbol))
+        before = found[0].quantity if found else Decimal(0)
+        self._run(SET_OPENING, sealed(OpeningRow(strategy, venue, symbol, EXACT.add(before, by))))
 
     def _bound(self, table: str) -> None:
         oldest_kept = f"SELECT entry FROM {table} ORDER BY entry DESC LIMIT 1 OFFSET {EVENTS_KEPT}"

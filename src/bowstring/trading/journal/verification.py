@@ -2,7 +2,7 @@
 
 First the file: its pages, its tables, the checksum of every row, the log. Where these are sound, the record: every
 order's reports are folded by the order state machine, and must lead to the state that is on record; fills must add up
-to what the order has filled, and to the positions, but for those of which fills were let go.
+to what the order has filled and, with what was let go or set by a human, to the positions.
 """
 
 from collections import defaultdict
@@ -21,10 +21,11 @@ from bowstring.trading.journal.rows import (
     EpochRow,
     FillRow,
     IntentRow,
+    OpeningRow,
     PositionRow,
-    PrunedRow,
     ReportRow,
     StateRow,
+    change,
     unsealed,
 )
 from bowstring.trading.journal.wal import unread_commits
@@ -32,6 +33,7 @@ from bowstring.trading.messages import FINAL, OrderStatus
 from bowstring.trading.orders import EXACT, Order, advance
 
 MAX_FINDINGS = 100  # of pages; SQLite's own number
+DECIDED = "decided by "  # how the reason begins where a human has said how much was filled: there may be no fills
 ZERO = Decimal(0)
 
 Held = tuple[str, str, str]
@@ -85,7 +87,7 @@ def _contradictions(database: Database) -> Iterator[str]:
             yield f"{story.name}: it is of epoch {story.intent.epoch}, and the latest is {latest}"
         for fill in story.fills:
             held = story.intent.strategy, fill.venue, fill.symbol
-            sums[held] = EXACT.add(sums[held], _change(fill))
+            sums[held] = EXACT.add(sums[held], change(fill))
     yield from _positions(database, sums)
 
 
@@ -122,7 +124,8 @@ class Story(Struct, frozen=True):
             filled = EXACT.add(filled, fill.quantity)
             if (fill.venue, fill.symbol, fill.side) != (order.venue, order.symbol, order.side):
                 yield f"{self.name}: its fill {fill.trade_id} is a {fill.side} of {fill.symbol} at {fill.venue}"
-        if filled > order.filled or (filled < order.filled and order.is_final):
+        is_decided = any(report.reason.startswith(DECIDED) for report in self.reports)
+        if filled > order.filled or (filled < order.filled and order.is_final and not is_decided):
             yield f"{self.name}: it has filled {order.filled:f}, and its fills are {filled:f} together"
 
 
@@ -155,21 +158,13 @@ class _Groups(Generic[R]):
 
 
 def _positions(database: Database, sums: Mapping[Held, Decimal]) -> Iterator[str]:
-    let_go = {(row.strategy, row.venue, row.symbol) for row in database.select(PrunedRow)}
+    opened = {(row.strategy, row.venue, row.symbol): row.quantity for row in database.select(OpeningRow)}
     told = {(row.strategy, row.venue, row.symbol): row.quantity for row in database.select(PositionRow)}
-    for held in sorted({*told, *sums} - let_go):
-        quantity, filled = told.get(held, ZERO), sums.get(held, ZERO)
-        if quantity != filled:
+    for held in sorted({*told, *sums, *opened}):
+        quantity, due = told.get(held, ZERO), EXACT.add(opened.get(held, ZERO), sums.get(held, ZERO))
+        if quantity != due:
             strategy, venue, symbol = held
-            yield f"position of {strategy} in {symbol} at {venue}: it is {quantity:f}, and its fills make it {filled:f}"
-
-
-def _change(fill: FillRow) -> Decimal:
-    """What a fill does to the position: a fee that is paid in the base currency is no part of it."""
-    base = fill.symbol.partition("/")[0]
-    fee = fill.fee if fill.fee_currency == base else ZERO
-    quantity = fill.quantity if fill.side == "buy" else fill.quantity.copy_negate()
-    return EXACT.subtract(quantity, fee)
+            yield f"position of {strategy} in {symbol} at {venue}: it is {quantity:f}, and its fills make it {due:f}"
 
 
 def _intended(intent: IntentRow) -> Order:
