@@ -49,6 +49,12 @@ def told(reader: Reader | Witness) -> list[tuple[str, float]]:
     return [(event.handler, round(event.blocked_s, 2)) for event in reader.seen if isinstance(event, LoopBlocked)]
 
 
+def beat_now() -> None:
+    """Have the heart beat, as the loop does when it goes on."""
+    timers: list[asyncio.TimerHandle] = vars(asyncio.get_running_loop())["_scheduled"]
+    next(timer for timer in timers if "_beat" in repr(timer))._run()
+
+
 def blocking(seconds: float, *, name: str = "bot") -> Part:
     """Return a strategy whose handler blocks."""
     return lambda world: Bot(lambda _: world.block(seconds), name=name)
@@ -97,6 +103,21 @@ def test_once_however_long_it_takes_and_it_is_told_when_it_is_over(caplog: pytes
 
     assert len(named(caplog)) == 1
     assert told(reader) == [("bot.decide", 2.96)]
+
+
+def test_it_is_told_also_where_the_loop_goes_on_before_the_log_is_written() -> None:
+    class SlowLog(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            beat_now()
+
+    reader, log = Reader(), SlowLog()
+    watchdog.log.addHandler(log)
+    try:
+        watch(blocking(0.15), lambda _: reader)
+    finally:
+        watchdog.log.removeHandler(log)
+
+    assert [handler for handler, _s in told(reader)] == ["bot.decide"]
 
 
 def test_each_time(caplog: pytest.LogCaptureFixture) -> None:
@@ -345,8 +366,7 @@ def test_nor_one_that_goes_on_while_the_watchdog_looks(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def frames() -> dict[int, FrameType]:
-        timers: list[asyncio.TimerHandle] = vars(asyncio.get_running_loop())["_scheduled"]
-        next(timer for timer in timers if "_beat" in repr(timer))._run()  # as the loop does
+        beat_now()
         return current_frames()
 
     def go_on(world: World) -> None:

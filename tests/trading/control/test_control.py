@@ -686,6 +686,23 @@ async def test_two_bots_do_not_share_a_folder(alice: Operator) -> None:
                 pass
 
 
+@simulated
+async def test_a_command_is_found_even_if_the_folder_s_time_does_not_tell(
+    alice: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ControlFiles, "folder_changed_ns", always_the_same)
+    async with Bot(journal=alice.journal):
+        await asyncio.sleep(1)
+        began_ns = simulated_clock().monotonic_ns()
+
+        assert await alice.tell(STATUS) == (True, "trading is active")
+        assert simulated_clock().monotonic_ns() - began_ns < 0.5e9
+
+
+def always_the_same(_files: ControlFiles) -> int:
+    return 1
+
+
 # Files that go wrong
 
 

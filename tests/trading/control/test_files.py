@@ -72,6 +72,14 @@ def test_in_a_folder_that_is_gone_nothing_waits(files: ControlFiles) -> None:
     files.folder.rmdir()
 
     assert files.waiting() == []
+    assert files.folder_changed_ns() == 0
+
+
+def test_a_folder_tells_when_something_has_come(files: ControlFiles) -> None:
+    os.utime(files.folder, ns=(0, 0))
+    files.give("1", COMMAND)
+
+    assert files.folder_changed_ns() > 0
 
 
 def write_too_much(path: Path) -> None:

@@ -30,6 +30,7 @@ from bowstring.trading.desk import Desk
 from bowstring.trading.messages import RiskState, RiskStateChanged
 
 LOOK_S = 0.015
+LIST_EVERY = 20  # looks: two changes in one tick of the file system's clock, some 4 ms, look like one
 BY_FILE = "the kill file"
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Control:
         self._desk = desk
         self._engine = engine
         self._files = ControlFiles(desk.journal.control_file)
-        self._heeded_ns = 0
+        self._heeded_ns = self._seen_ns = self._looks = 0
         self._is_called = False
         self._ignored: set[str] = set()
         self._end = queue.SimpleQueue[None]()
@@ -78,9 +79,17 @@ class Control:
         if changed_ns not in {0, self._heeded_ns}:
             self._heeded_ns = changed_ns
             self._engine.kill(self._kill_reason(), by=BY_FILE)
-        if not self._is_called and self._waiting():
+        if self._is_due() and not self._is_called and self._waiting():
             self._is_called = True
             self._loop.call_soon_threadsafe(self._obey)
+
+    def _is_due(self) -> bool:
+        """Whether there may be a command: to ask for the folder's time is cheaper than to list it."""
+        changed_ns = self._files.folder_changed_ns()
+        self._looks += 1
+        is_due = changed_ns != self._seen_ns or self._looks % LIST_EVERY == 0
+        self._seen_ns = changed_ns
+        return is_due
 
     def _watch(self) -> None:
         while True:

@@ -36,6 +36,7 @@ class ControlFiles:
     def __init__(self, journal: str) -> None:
         self.kill_path = Path(f"{journal}.kill")
         self.folder = Path(f"{journal}.control")
+        self._kill_name, self._folder_name = str(self.kill_path), str(self.folder)  # asked for often
         self._lock = -1
 
     # The bot's side
@@ -58,7 +59,7 @@ class ControlFiles:
     def kill_changed_ns(self) -> int:
         """When the kill switch was pulled, whatever kind of file it is and whoever made it; 0: there is none."""
         try:
-            return self.kill_path.lstat().st_ctime_ns
+            return os.lstat(self._kill_name).st_ctime_ns
         except OSError:
             return 0
 
@@ -87,6 +88,13 @@ class ControlFiles:
             lifted.rename(self.kill_path)
             raise Refused(f"{self.kill_path} is newer than this command: look why, and give it again")
         lifted.unlink()
+
+    def folder_changed_ns(self) -> int:
+        """When something came or went in the folder, by the file system's coarse clock; 0: there is no folder."""
+        try:
+            return os.lstat(self._folder_name).st_mtime_ns
+        except OSError:
+            return 0
 
     def waiting(self) -> Sequence[str]:
         """The commands that wait to be taken, by their names, oldest first."""
