@@ -123,15 +123,15 @@ class OrderExecutor(Executor):
         self._journal_is_open = True
         self._guard_states = dict(self._journal.guard_states())
         self._recovery = Recovery(desk, on_stream=self._on_stream)
+        if is_first and self._journal.control_file:
+            self._control = Control(desk, engine=self.engine)
+            self._control.begin()
         instruments = await self._gateway.open()
         self._account_lock.acquire(self._gateway.account, now_ns=self.clock.now_ns())
         self._is_connected = True
         self.blotter.instruments = {instrument.symbol: instrument for instrument in instruments}
         desk.tell(InstrumentListed(symbol=instrument.symbol, instrument=instrument) for instrument in instruments)
         self.engine.shared.append(Hand(desk, strategies=self.strategies))
-        if is_first and self._journal.control_file:
-            self._control = Control(desk, engine=self.engine)
-            self._control.begin()
         if is_first:
             self._recovery.recall_risk(self._guard_states)
         if self._dead_man_s is not None:

@@ -648,6 +648,23 @@ async def test_what_is_for_an_account_waits_until_that_has_started_and_what_is_f
 
 
 @simulated
+async def test_a_bot_that_cannot_reach_its_venue_yet_can_be_asked_and_killed(alice: Operator) -> None:
+    gateway = ScriptedGateway()
+    gateway.then("open", answered(30.0))
+    starting = asyncio.create_task(Bot(gateway, journal=alice.journal).__aenter__())
+    await asyncio.sleep(1)
+    answers = [await alice.tell(STATUS), await alice.tell(KILL)]
+    assert simulated_clock().monotonic_ns() < 5e9
+    bot = await starting
+    refused = bot.place()
+    await bot.stop()
+
+    assert answers == [(True, "trading is active"), (True, "trading is halted")]
+    assert bot.outcome(refused)[0] == "ActionRefused"
+    assert states(bot)[-1] == ("halted", "alice", "prices look wrong")
+
+
+@simulated
 async def test_a_strategy_is_resumed_only_once_everything_has_started(alice: Operator) -> None:
     async with TwoAccounts(alice.journal, alice.journal) as bot:
         name = alice.give(Resume(operator="alice", why="", strategy="trader"))
