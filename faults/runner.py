@@ -16,8 +16,10 @@ from msgspec import Struct
 from faults.figures import Outcome
 from faults.parts import Mutant
 from faults.row import Bench, Form, Row
+from faults.table import enter
 
 AT_ONCE = 4
+TABLE = "table.md"
 
 
 class Job(Struct, frozen=True):
@@ -29,7 +31,7 @@ class Job(Struct, frozen=True):
 
 
 class Runner(Struct, frozen=True, kw_only=True):
-    """How rows are run: see `Bench`."""
+    """How rows are run: see `Bench`. What the long form measures is entered in a `TABLE` in the folder."""
 
     folder: Path
     form: Form
@@ -54,6 +56,8 @@ class Runner(Struct, frozen=True, kw_only=True):
     def _run_row(self, row: Row) -> tuple[bool, str]:
         bench = Bench(folder=self.folder / row.id, form=self.form, seed=self.seed, workers=self.workers)
         outcome, seconds = _outcome(row, bench)
+        if self.form == "long":
+            enter(self.folder / TABLE, row, outcome, seconds=seconds)
         lines = [f"\n{row.id}  {row.fault}", f"how: {row.how}", f"promised: {row.promise}", *outcome.lines()]
         if outcome.is_good:
             shutil.rmtree(bench.folder, ignore_errors=True)

@@ -32,14 +32,14 @@ def fails(_bench: Bench) -> list[str]:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     rows = {
-        "A": row("A", lambda _bench: []),
-        "B": row("B", lambda _bench: ["I3: lost"]),
-        "C": row("C", fails),
-        "M": row("M", lambda bench: ["I1: twice"] if bench.mutant == "bad" else []),
+        "F1": row("F1", lambda _bench: []),
+        "F2": row("F2", lambda _bench: ["I3: lost"]),
+        "F3": row("F3", fails),
+        "F4": row("F4", lambda bench: ["I1: twice"] if bench.mutant == "bad" else []),
     }
     monkeypatch.setattr(command, "ROWS", rows)
     monkeypatch.setattr(command, "FOLDER", tmp_path)
-    quick, slow = (Mutant(breaks="it", rows=("M",), parts=Parts(), is_quick=is_quick) for is_quick in (True, False))
+    quick, slow = (Mutant(breaks="it", rows=("F4",), parts=Parts(), is_quick=is_quick) for is_quick in (True, False))
     monkeypatch.setattr("faults.mutants.MUTANTS", {"bad": quick, "harmless": slow})
 
     def run(*arguments: str) -> tuple[int, str]:
@@ -52,26 +52,41 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_a_row_that_holds_is_told_with_its_figure_and_leaves_nothing_behind(run: Run, tmp_path: Path) -> None:
-    code, told = run("A")
+    code, told = run("F1")
 
     assert code == 0
     assert "0 lost in 10: under 3/10 = 0.3 at 95 %\n    holds" in told
-    assert not (tmp_path / "A").exists()
+    assert not (tmp_path / "F1").exists()
 
 
 def test_a_row_that_is_broken_is_told_with_what_was_found_and_its_files_stay(run: Run, tmp_path: Path) -> None:
-    code, told = run("A", "B")
+    code, told = run("F1", "F2")
 
     assert code == 1
-    assert f"FOUND I3: lost\n    kept in {tmp_path / 'B'}\n    BROKEN" in told
-    assert (tmp_path / "B" / "life" / "file").exists()
+    assert f"FOUND I3: lost\n    kept in {tmp_path / 'F2'}\n    BROKEN" in told
+    assert (tmp_path / "F2" / "life" / "file").exists()
+
+
+def test_what_the_long_form_measured_is_in_a_table_until_it_is_measured_again(run: Run, tmp_path: Path) -> None:
+    run("F4")
+    run("F2", "F1")
+    run("F1")
+    run("F3", "--short")
+
+    lines = [line.split(" | ")[:4] for line in (tmp_path / "table.md").read_text().splitlines()[2:]]
+    good = "0 lost in 10: under 3/10 = 0.3 at 95 %"
+    assert lines == [
+        ["| F1", "fault of F1", "nothing is lost", good],
+        ["| F2", "fault of F2", "nothing is lost", "1 lost in 10; **BROKEN**"],
+        ["| F4", "fault of F4", "nothing is lost", good],
+    ]
 
 
 def test_a_row_that_fails_is_broken_and_the_others_are_run(run: Run) -> None:
     code, told = run()
 
     assert code == 1
-    assert told.endswith("; broken: B, C\n")
+    assert told.endswith("; broken: F2, F3\n")
     assert "no exchange" in told
 
 
@@ -79,7 +94,7 @@ def test_mutants_have_to_be_found(run: Run) -> None:
     code, told = run("--mutants")
 
     assert code == 1
-    assert told.endswith("; not found: harmless by M\n")
+    assert told.endswith("; not found: harmless by F4\n")
 
 
 def test_the_short_form_runs_quick_mutants_only(run: Run) -> None:
@@ -87,7 +102,7 @@ def test_the_short_form_runs_quick_mutants_only(run: Run) -> None:
 
 
 def test_a_row_that_there_is_not_is_a_mistake(run: Run) -> None:
-    assert run("Z")[0] == 2
+    assert run("F99")[0] == 2
 
 
 def test_every_mutant_has_rows_that_there_are() -> None:
