@@ -133,7 +133,7 @@ def _messages(recording: Path) -> Iterator[tuple[int, str, Diff | Snapshot]]:
                 if data.get("e") == "depthUpdate":
                     yield line["time_ns"], data["s"], convert(data, Diff)
             elif "/depth?" in line.get("get", ""):
-                symbol = parse_qs(urlsplit(line["get"]).query)["symbol"][0]
+                symbol = parse_qs(urlsplit(str(line["get"])).query)["symbol"][0]
                 yield line["time_ns"], symbol, convert(json.loads(line["body"]), Snapshot)
 
 
