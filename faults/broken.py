@@ -1,12 +1,28 @@
-"""More broken classes: of answers, silence, breaks and clocks."""
+"""More broken classes: of what comes from outside, and of what strategies must not do to each other."""
 
 import asyncio
-from unittest.mock import patch
+from collections.abc import Generator
+from contextlib import suppress
+from typing import Any, cast
+from unittest.mock import Mock, patch
 
+from msgspec.structs import replace
+
+import bowstring as bs
+from bowstring.core import tasks
 from bowstring.core.errors import Disconnected, Rejected
+from bowstring.core.messages import Event, Message
+from bowstring.core.queue import EventQueue
+from bowstring.core.subscriber import Subscriber
+from bowstring.market.book import OrderBook
+from bowstring.net.budget import WeightBudget
 from bowstring.trading import sending
-from bowstring.trading.gateway import OrderReport
+from bowstring.trading.blotter import Blotter
+from bowstring.trading.gateway import FillReport, OrderReport
 from bowstring.trading.messages import PlaceOrder
+from bowstring.trading.orders import Order
+from bowstring.trading.private_stream import PrivateStream
+from bowstring.trading.sending import Sender
 from bowstring.venues.binance.gateway import OrdersOver
 from faults.exchange import Account, Addresses
 from faults.gateway import Answer, LocalGateway, Truth
@@ -71,6 +87,103 @@ class KnowsNoDelay(LocalGateway):
         self.validity_s = self.query_lag_s = 0.0
 
 
+class TellsAgain(Blotter):
+    """Does not know which fills it has told."""
+
+    def take_fill(self, report: FillReport, *, recovered: bool = False) -> list[Event]:
+        self._trades.clear()
+        return super().take_fill(report, recovered=recovered)
+
+
+def _tell_again() -> None:
+    patch("bowstring.trading.executor.Blotter", TellsAgain).start()
+
+
+def _believe_the_latest() -> None:
+    """What was reported last counts, whatever was known."""
+
+    def latest(order: Order, report: OrderReport) -> Order:
+        return replace(order, status=report.status, filled=report.filled, venue_order_id=report.venue_order_id)
+
+    patch("bowstring.trading.blotter.advance", latest).start()
+
+
+def _never_catch_up() -> None:
+    async def nothing(_stream: PrivateStream) -> None:
+        pass
+
+    patch.object(PrivateStream, "_catch_up", nothing).start()
+
+
+def _never_probe() -> None:
+    """A silent connection is taken for a quiet one."""
+
+    def wait(watch: Any) -> None:
+        watch._handle = watch._loop.call_later(1e6, wait)
+
+    patch("bowstring.net.websocket._Watch._look", wait).start()
+
+
+def _ignore_gaps() -> None:
+    patch("bowstring.market.book_sync._follows", Mock(return_value=True)).start()
+
+
+def _read_lost_books() -> None:
+    patch.object(OrderBook, "invalidate", Mock()).start()
+
+
+def _send_late() -> None:
+    """Nobody looks how old an order is, here or there."""
+    true = Sender.check
+
+    def check(sender: Sender, order: PlaceOrder) -> None:
+        true(sender, replace(order, valid_for_s=1e6))
+
+    patch.object(Sender, "check", check).start()
+    patch("bowstring.venues.binance.gateway.window_of", Mock(return_value=None)).start()
+
+
+def _ignore_limits() -> None:
+    patch.object(WeightBudget, "obey", Mock()).start()
+
+
+def _keep_no_reserve() -> None:
+    patch("faults.gateway.CANCEL_RESERVE", 0).start()
+
+
+def _stay_in_this_process() -> None:
+    def here(strategy: bs.Strategy) -> bs.Strategy:
+        return strategy
+
+    patch.object(bs, "in_process", here).start()
+
+
+def _act_halfway() -> None:
+    """What a handler returned before it raised is done."""
+
+    def as_list(result: object) -> list[object]:
+        if not isinstance(result, Generator):
+            return tasks.as_list(result)
+        found: list[object] = []
+        with suppress(LookupError):
+            for one in cast("Generator[object]", result):
+                found.append(one)  # noqa: PERF402  # what comes before the error counts
+        return found
+
+    patch("bowstring.core.queue.as_list", as_list).start()
+
+
+def _halt_all() -> None:
+    true = EventQueue.fail
+
+    def fail(queue: EventQueue, subscriber: Subscriber, error: BaseException, *, cause: Message) -> None:
+        true(queue, subscriber, error, cause=cause)
+        for one in queue._wiring.strategies:  # pyright: ignore[reportPrivateUsage]  # to be broken
+            one.halted = True
+
+    patch.object(EventQueue, "fail", fail).start()
+
+
 MUTANTS: dict[str, Mutant] = {
     "resends": Mutant(breaks="an intent is sent at most once", rows=("F4", "F5", "F6"), parts=Parts(gateway=Resends)),
     "errors-are-no": Mutant(breaks="an error proves nothing", rows=("F5",), parts=Parts(gateway=TakesErrorsForNo)),
@@ -79,5 +192,33 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "knows-no-delay": Mutant(
         breaks="what may still come is not absent", rows=("F6",), parts=Parts(gateway=KnowsNoDelay)
+    ),
+    "never-probes": Mutant(breaks="a silent line is found", rows=("F7",), parts=Parts(install=_never_probe)),
+    "never-catches-up": Mutant(
+        breaks="what was missed is asked for", rows=("F8",), parts=Parts(install=_never_catch_up)
+    ),
+    "tells-again": Mutant(breaks="a fill is told once", rows=("F8", "F9"), parts=Parts(install=_tell_again)),
+    "believes-the-latest": Mutant(
+        breaks="an order never goes back", rows=("F9",), parts=Parts(install=_believe_the_latest)
+    ),
+    "ignores-gaps": Mutant(
+        breaks="a book is valid while its ids chain", rows=("F10",), parts=Parts(install=_ignore_gaps)
+    ),
+    "reads-lost-books": Mutant(
+        breaks="nobody reads an invalid book", rows=("F10",), parts=Parts(install=_read_lost_books)
+    ),
+    "same-process": Mutant(
+        breaks="who burns a core does it elsewhere", rows=("F12",), parts=Parts(install=_stay_in_this_process)
+    ),
+    "acts-halfway": Mutant(breaks="a handler is atomic", rows=("F13",), parts=Parts(install=_act_halfway)),
+    "halts-all": Mutant(
+        breaks="a strategy that raises is alone in that", rows=("F13",), parts=Parts(install=_halt_all)
+    ),
+    "sends-late": Mutant(breaks="no order is sent after its deadline", rows=("F15",), parts=Parts(install=_send_late)),
+    "ignores-limits": Mutant(
+        breaks="when the venue asks for silence there is silence", rows=("F24",), parts=Parts(install=_ignore_limits)
+    ),
+    "keeps-no-reserve": Mutant(
+        breaks="cancels have room of their own", rows=("F24",), parts=Parts(install=_keep_no_reserve)
     ),
 }

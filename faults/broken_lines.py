@@ -32,6 +32,7 @@ SHORT_S = 1.0
 """In short a line is asked after so much silence, and given so much time for an answer."""
 STALE_AFTER_S = 1.5
 MOVES_EVERY_S = 0.1
+FOUND_S = 15.0
 DRIPS_S = 2.0
 
 
@@ -138,7 +139,7 @@ class _Breaks:
         ):
             self._fill()
             self._bot.say(f"make 1 lost{self._made}")
-            told = hear_all(self._bot, "down", "stale", "up", "quotes")
+            told = hear_all(self._bot, "down", "stale", "up", "quotes", within_s=self._budget_s + FOUND_S)
         self._times.private.append((int(told["down"][0]) - began_ns) / 1e9 - self._budget_s)
         self._times.quotes.append((int(told["stale"][0]) - began_ns) / 1e9 - STALE_AFTER_S)
 

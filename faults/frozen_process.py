@@ -1,5 +1,6 @@
 """F15: the bot's process is stopped while it trades, and goes on when its orders are too old to be sent."""
 
+import asyncio
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,10 @@ from random import Random
 import apsw
 from msgspec import Struct, convert
 
+import bowstring as bs
 from bowstring.venues.binance.gateway import OrdersOver
+from faults import hands, steady
+from faults.bot import Cast, Stage, Told
 from faults.bots import Bot
 from faults.crowd import crowd
 from faults.figures import Figure, Note, Outcome, Zero
@@ -22,6 +26,7 @@ from faults.trial import ACCOUNT, outcome, placed, trial, zeros
 
 WAYS: tuple[OrdersOver, ...] = ("ws", "rest")
 VALID_S = 0.3
+PONDERS_S = 0.05
 TRADES_S = (0.1, 0.4)
 STANDS_S = (0.4, 1.6)
 READ_S = 0.1
@@ -60,7 +65,7 @@ def _part(bench: Bench, way_number: tuple[OrdersOver, int], *, stops: int) -> Pa
     random = Random(f"{bench.seed} {way} {number}")
     words = {"valid_for_s": f"{VALID_S}"}
     with (
-        trial(bench, f"{way}-{number}", cast="faults.steady", orders_over=way, words=words) as on_trial,
+        trial(bench, f"{way}-{number}", cast="faults.frozen_process", orders_over=way, words=words) as on_trial,
         crowd(on_trial.running, random) as resting,
     ):
         stuck = on_trial.attempt(partial(_stop_again_and_again, on_trial.bot, random, stops))
@@ -106,6 +111,45 @@ def _late(ledger: Ledger, deadlines: Mapping[str, int]) -> Iterator[str]:
         name = convert(line["params"], dict[str, str])["newClientOrderId"]
         if convert(line["received_us"], int) > deadlines[name] + READ_S * 1e6:
             yield name
+
+
+class Moment(bs.Event, frozen=True):
+    """It is time to think of something."""
+
+
+class Moments(bs.Collector):
+    """Tells them."""
+
+    async def run(self, emit: bs.Emit) -> None:
+        while True:
+            emit(Moment())
+            await asyncio.sleep(2 * PONDERS_S)
+
+
+class Straggler(bs.Strategy):
+    """Takes its time over each order: what it decides on may be too late by then."""
+
+    def __init__(self) -> None:
+        self._is_on = False
+
+    @bs.on(Told)
+    def obey(self, told: Told) -> None:
+        self._is_on = told.word.startswith("place") or (self._is_on and told.word != "enough")
+
+    @bs.on(Moment)
+    async def ponder(self, _moment: Moment) -> bs.Actions:
+        if not self._is_on:
+            return []
+        await asyncio.sleep(PONDERS_S)
+        order = bs.PlaceOrder(
+            symbol=hands.MADE, side="buy", quantity=hands.QUANTITY, price=hands.PRICE, valid_for_s=VALID_S
+        )
+        return [order, *(bs.CancelOrder(client_order_id=name) for name in self.orders)]
+
+
+def cast(stage: Stage) -> Cast:
+    own = steady.cast(stage)
+    return Cast(collectors=[Moments()], strategies=[*own.strategies, Straggler()], every_s=own.every_s)
 
 
 ROW = Row(

@@ -58,6 +58,8 @@ class Siege(Struct, frozen=True):
     requests: int
     refused: int
     cancels_s: Sequence[float]
+    cancels: int
+    lost: int
 
 
 def run(bench: Bench) -> Outcome:
@@ -74,6 +76,7 @@ def run(bench: Bench) -> Outcome:
         Zero(f"requests before that, {READ_S:g} s after the answer or later", len(too_soon), requests),
         Zero("requests beyond the exchange's limits", siege.refused, siege.requests),
         Within(f"{AT_ONCE} cancels, with all other weight used up", siege.cancels_s, CANCEL_S),
+        Zero("cancels not carried out", siege.lost, siege.cancels),
         *zeros(findings, of=requests + siege.requests),
     ]
     return outcome(figures, [*too_soon, *findings])
@@ -181,8 +184,16 @@ def _siege(bench: Bench) -> Siege:
         stuck = on_trial.attempt(lambda: times.extend(_cancel_without_room(on_trial, n) for n in range(rounds)))
         judgement = on_trial.settled()
         requests = _requests(on_trial.running)
+        orders = on_trial.running.ledger.audit.orders.values()
     refused = sum(line["kind"] == "refused" and line["code"] in LIMITED for line in requests)
-    return Siege([*stuck, *judgement.findings], len(requests), refused, times)
+    return Siege(
+        [*stuck, *judgement.findings],
+        len(requests),
+        refused,
+        times,
+        cancels=AT_ONCE * rounds,
+        lost=AT_ONCE * rounds - sum(order.status == "CANCELED" for order in orders),
+    )
 
 
 def _cancel_without_room(on_trial: Trial, number: int) -> float:
