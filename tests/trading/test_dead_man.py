@@ -444,6 +444,25 @@ async def test_it_is_disarmed_behind_a_renewal_that_is_under_way() -> None:
 
 
 @simulated
+async def test_a_renewal_that_was_never_answered_does_not_keep_it_from_being_disarmed() -> None:
+    async with guarded() as bot:
+        bot.gateway.then("cancel_after", silence())
+        await asyncio.sleep(2 * SWITCH_S)
+
+    assert asked(bot)[-1] == "0"
+    assert bot.left == ""
+
+
+@simulated
+async def test_how_long_a_renewal_may_go_unanswered_has_a_bound_too() -> None:
+    async with guarded(seconds=60.0) as bot:
+        bot.gateway.then("cancel_after", silence(), silence())
+        await asyncio.sleep(20 + 5.1)
+
+        assert refusal(bot) == "no new risk at venue: its dead-man switch was not renewed: no answer within 5.0 s"
+
+
+@simulated
 async def test_it_is_not_renewed_behind_that() -> None:
     async with guarded(seconds=1.0) as bot:
         bot.ledger.accept(buy(client_order_id="foreign"))

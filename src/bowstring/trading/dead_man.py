@@ -120,7 +120,7 @@ class DeadMan:
 
     async def _renew(self) -> None:
         """Have the venue begin to count anew. Until that is confirmed no new risk is taken, if it takes too long."""
-        call = asyncio.get_running_loop().create_task(self._call())
+        call = asyncio.get_running_loop().create_task(self._desk.ask(self._call()))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
         self._desk.adopt(call)
@@ -135,6 +135,8 @@ class DeadMan:
         if call.cancelled():
             return "it was given up"
         error = call.exception()
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self._desk.answer_s:.1f} s"
         return str(error) or repr(error) if error else ""
 
     async def _call(self) -> None:
