@@ -33,7 +33,10 @@ from bowstring.trading.messages import (
     OrderUpdate,
     PlaceOrder,
     Position,
+    ReconcileMismatch,
+    Recovered,
     ReplaceOrder,
+    RiskStateChanged,
 )
 from bowstring.trading.strategy import Strategy
 
@@ -69,7 +72,10 @@ __all__ = [
     "PlaceOrder",
     "Position",
     "Quote",
+    "ReconcileMismatch",
+    "Recovered",
     "ReplaceOrder",
+    "RiskStateChanged",
     "Strategy",
     "StreamStale",
     "Together",

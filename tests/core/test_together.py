@@ -139,7 +139,7 @@ def test_one_that_nobody_carries_out_keeps_the_others_back() -> None:
 def test_one_that_adds_risk_while_the_engine_stops_keeps_the_others_back() -> None:
     witness, doer = Witness(), Doer()
     queue = queue_of(witness, doer, Bot(lambda _: Together([Do(), Risk()])))
-    queue.actions.refusing_risk = "stopping"
+    queue.actions.refusing_risk["stop"] = "stopping"
     queue.publish(Tick())
 
     assert doer.given == []
