@@ -202,6 +202,33 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, command: str, capsys: pyt
     assert run(capsys, command, other) == ("", foreign, 2)
 
 
+@pytest.mark.parametrize("command", ["show", "export", "verify"])
+def test_one_of_another_version_is_not_read(
+    journal: JournalFile, path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal.close()
+    connection = apsw.Connection(str(path))
+    connection.pragma("user_version", 2)
+
+    told = f"bowstring: journal {path} is of version 2, and this bowstring reads 1\n"
+    assert run(capsys, command, path) == ("", told, 2)
+    connection.pragma("user_version", 1)
+    connection.close()
+    journal.open(Stopped())
+
+
+def test_tables_that_do_not_belong_there_are_damage(
+    journal: JournalFile, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute("CREATE TABLE mine (id)")
+    connection.close()
+
+    assert run(capsys, "verify", path) == ("file: its tables are not those of a journal\n", "", 1)
+    output, error, code = run(capsys, "show", path)
+    assert (output, error.startswith(f"bowstring: journal {path} is damaged: its tables are"), code) == ("", True, 2)
+
+
 def _leave_running(journal: JournalFile, path: Path) -> Path:
     return path
 

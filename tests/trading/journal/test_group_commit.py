@@ -1,6 +1,7 @@
 """The journal's thread: what it is given is carried out in order, together where it can be, and answered always."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import apsw
@@ -11,6 +12,7 @@ from bowstring.core.errors import NotRecorded, NotSent
 from bowstring.trading.journal import group_commit
 from bowstring.trading.journal.database import Database
 from bowstring.trading.journal.file import JournalFile
+from bowstring.trading.journal.group_commit import GroupCommit
 from tests.trading.journal.disks import Disk, using
 from tests.trading.journal.orders import VENUE, life, order, rows, told
 
@@ -122,6 +124,22 @@ async def test_whatever_goes_wrong_in_it_all_who_wait_are_told(
         journal.record([order("c")])
     journal.close()
     assert rows(path, "SELECT client_order_id FROM intents") == []
+
+
+async def test_a_thread_that_has_ended_takes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(_self: GroupCommit) -> None:
+        """Do nothing."""
+
+    monkeypatch.setattr(GroupCommit, "_run", end)
+    journal = opened(path)
+    for thread in threading.enumerate():
+        if thread.name == "bowstring-journal":
+            thread.join()
+    with pytest.raises(NotRecorded, match="its thread has ended"):
+        journal.record([order("a")])
+    with pytest.raises(NotRecorded, match=f"journal {path} failed, .*its thread has ended"):
+        journal.write([told(order("a"), "open")])
+    journal.close()
 
 
 async def test_a_disk_that_is_far_behind_has_failed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,11 +128,11 @@ class Once(Collector):
         await asyncio.Event().wait()
 
 
-async def trade(order: PlaceOrder, *, journal: Journal | Path, disk: StalledDisk | None = None) -> tuple[str, int]:
+async def trade(order: PlaceOrder, *, journal: Journal, disk: StalledDisk | None = None) -> tuple[str, int]:
     """Run a bot, in real time, until it has heard of its order; returns what it hears, and how many were sent."""
     clock, trader = Clock(), Heard()
     gateway = Counted(clock)
-    executor = OrderExecutor(gateway, journal=journal, on_stop="leave")
+    executor = OrderExecutor(gateway, journal=journal if disk else journal.control_file, on_stop="leave")
     engine = Engine(collectors=[Once(order, disk)], strategies=[trader], executors=[executor], clock=clock)
     running = asyncio.create_task(engine.run())
     try:
@@ -141,6 +141,8 @@ async def trade(order: PlaceOrder, *, journal: Journal | Path, disk: StalledDisk
     finally:
         if disk is not None:
             disk.go_on()
+        journal.recall("venue")  # waits until the intent is on record
+        await asyncio.sleep(0.01)  # and what became of the order follows
         engine.stop()
         await running
     (heard,) = trader.heard
@@ -151,7 +153,7 @@ async def trade(order: PlaceOrder, *, journal: Journal | Path, disk: StalledDisk
 def test_a_path_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "bot.journal"
 
-    assert asyncio.run(trade(buy(), journal=path)) == ("open", 1)
+    assert asyncio.run(trade(buy(), journal=journal_of(path))) == ("open", 1)
     assert rows(path, "SELECT status FROM states") == [("open",)]
 
 

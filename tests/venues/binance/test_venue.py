@@ -254,7 +254,11 @@ def test_orders_on_an_account_that_lasts_are_recorded_in_a_file(
     mode: Mode, account: str, journal: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded: list[object] = []
-    monkeypatch.setattr(venue_module, "OrderExecutor", lambda _gateway, **given: recorded.append(given["journal"]))
+
+    def make(_gateway: object, *, journal: object, **_others: object) -> None:
+        recorded.append(journal)
+
+    monkeypatch.setattr(venue_module, "OrderExecutor", make)
     Binance(mode, account=account).executor(keys=keys())
     Binance(mode, account=account).executor(keys=keys(), journal="mine.journal")
 
