@@ -282,3 +282,23 @@ async def test_so_are_those_of_every_venue() -> None:
 
     with pytest.raises(StopIncomplete, match=r"alive at one: .*alive at two: "):
         await starting
+
+
+@simulated
+async def test_a_recovery_that_ends_while_it_stops_opens_nothing() -> None:
+    lives = Lives(ScriptedGateway(validity_s=3))
+    async with lives.life() as bot:
+        lives.gateway.then("place", silence())
+        bot.place()
+        lives.kill(bot)
+    lives.gateway.stop_clock()
+    async with lives.life() as again:
+        lives.gateway.then("cancel", silence())
+        stopping = asyncio.create_task(again.stop())
+        await asyncio.sleep(0.01)
+        lives.gateway.stopped_ns = None
+        lives.gateway.skew_s = 3600
+        await until(lambda: again.events(Recovered))
+        late = again.place(side="sell", reduces=True)
+        assert again.outcome(late) == ("ActionRefused", "no orders for venue: it is stopping")
+        await stopping

@@ -41,7 +41,8 @@ class Recovery:
     async def run(self, strategies: Iterable[str], *, within_s: float) -> None:
         """Recover. Returns when that is done, or after so many seconds: then it goes on, and the desk stays closed."""
         desk = self._desk
-        desk.closed = "it has not recovered yet"
+        self._why = desk.closed
+        self._close("it has not recovered yet")
         desk.tell([*(order.update() for order in desk.blotter.live.values()), *desk.blotter.positions()])
         desk.own(self._stream.run())
         desk.own(self._recover(strategies))
@@ -63,10 +64,15 @@ class Recovery:
         unknown = [order for order in desk.blotter.live.values() if order.status == "unknown"]
         if unknown:
             names = ", ".join(order.client_order_id for order in unknown)
-            desk.closed = f"it has not found out yet what became of {names}"
+            self._close(f"it has not found out yet what became of {names}")
             await asyncio.gather(*(Doubt(order, desk=desk).resolve() for order in unknown))
             await self.reconciliation.until_done()  # an order that was shown late may have filled before
         for strategy in strategies:
             self.tell(strategy)
-        desk.closed = ""
+        self._close("")
         desk.notice()
+
+    def _close(self, why: str) -> None:
+        """Say why nothing is sent yet, unless it was closed for another reason meanwhile, such as a stop."""
+        if self._desk.closed == self._why:
+            self._desk.closed = self._why = why
