@@ -128,6 +128,9 @@ def _block(started: Bot, kind: str, blocks: Blocks) -> None:
             return
         word, *rest = line.split()
         said[word] = rest
+    if "begin" not in said:
+        blocks.findings.append(f"{kind}: it was told of one before; what was said: {said}")
+        return
     if kind == "keep" and "named" not in said:
         return
     if "named" not in said or HANDLER not in said["named"] or said["told"][0] != HANDLER:

@@ -28,6 +28,7 @@ from bowstring.market.instrument import InstrumentListed
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.cancelling import Canceller
 from bowstring.trading.control.control import Control
+from bowstring.trading.control.files import ControlFiles
 from bowstring.trading.control.hand import Hand
 from bowstring.trading.dead_man import DISARM_S, DeadMan, check_dead_man
 from bowstring.trading.desk import Desk
@@ -123,6 +124,8 @@ class OrderExecutor(Executor):
         self._journal_is_open = True
         self._guard_states = dict(self._journal.guard_states())
         self._recovery = Recovery(desk, on_stream=self._on_stream)
+        if self._journal.control_file:
+            desk.is_killed = ControlFiles(self._journal.control_file).is_killed
         if is_first and self._journal.control_file:
             self._control = Control(desk, engine=self.engine)
             self._control.begin()

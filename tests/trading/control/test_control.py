@@ -83,6 +83,19 @@ async def test_the_kill_switch_beside_the_journal_does_too(alice: Operator) -> N
 
 
 @simulated
+async def test_no_order_leaves_once_it_is_there(alice: Operator) -> None:
+    async with Bot(journal=alice.journal) as bot:
+        order = await bot.open()
+        alice.files.pull("look")
+        refused = bot.place()
+        replaced = bot.replace(order)
+
+        assert bot.outcome(refused) == ("ActionRefused", "trading is halted: the kill switch is there")
+        assert bot.outcome(replaced) == ("ActionRefused", "trading is halted: the kill switch is there")
+        assert bot.gateway.count("place") == 1
+
+
+@simulated
 async def test_an_empty_one_says_enough_and_is_heeded_once(alice: Operator) -> None:
     async with Bot(journal=alice.journal) as bot:
         alice.files.kill_path.touch()
