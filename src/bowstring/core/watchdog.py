@@ -29,6 +29,7 @@ from bowstring.core.queue import EventQueue
 
 SHORTEST_S = 0.02  # timers of uvloop are whole milliseconds, and the interpreter's lock changes hands every 5 ms
 LONG_S = 1.0
+JOIN_S = 0.5  # it ends at once, unless it waits for a log that does not write
 QUEUES = "bowstring.core.queue", "bowstring.core.actions"
 """Whatever called them is not at work: whom they call is."""
 DEBUGGERS = "bdb", "pdb", "pydevd", "_pydevd"
@@ -81,7 +82,7 @@ class Watchdog:
         self._is_watching = False
         self._timer.cancel()
         self._end.put(None)
-        self._thread.join()
+        self._thread.join(JOIN_S)
         self._outside = frozenset()
 
     def look(self) -> None:

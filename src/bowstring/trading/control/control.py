@@ -8,6 +8,7 @@ import asyncio
 import logging
 import queue
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from bowstring.core.components import Running
 from bowstring.core.errors import BadMessage, EventsMissed, Refused
@@ -30,6 +31,7 @@ from bowstring.trading.desk import Desk
 from bowstring.trading.messages import RiskState, RiskStateChanged
 
 LOOK_S = 0.015
+JOIN_S = 0.5  # it ends at once, unless it waits for a file system that does not answer
 LIST_EVERY = 20  # looks: two changes in one tick of the file system's clock, some 4 ms, look like one
 BY_FILE = "the kill file"
 
@@ -63,7 +65,8 @@ class Control:
             self._desk.keep(self._bring_to("halted", reason=self._kill_reason(), by=BY_FILE))
         self._loop = asyncio.get_running_loop()
         if self._desk.clock.has_threads:
-            self._join = self._desk.clock.start_thread(self._watch, name="control").join
+            thread = self._desk.clock.start_thread(self._watch, name="control")
+            self._join = partial(thread.join, JOIN_S)
         else:
             self._desk.own(self._watch_in_loop())
 
