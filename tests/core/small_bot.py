@@ -146,7 +146,7 @@ def main() -> None:
             strategies=[Printer()],
             executors=[Keeper()],
             spin="spin" in sys.argv,
-            blocked_after_s=0.1 if SCENE == "stopped" else None,
+            blocked_after_s=0.3 if SCENE == "stopped" else None,
         )
     finally:
         say("frozen" if gc.get_freeze_count() else "not frozen")

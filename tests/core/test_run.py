@@ -184,9 +184,9 @@ def test_sigusr1_pulls_the_kill_switch_and_it_runs_on(loop: str) -> None:
 def test_a_process_that_was_stopped_for_a_while_is_not_taken_for_blocked(loop: str) -> None:
     with small_bot("stopped", loop) as bot:
         bot.read_until("up")
-        for _ in range(3):
+        for _ in range(2):
             bot.signal(signal.SIGSTOP)
-            time.sleep(0.5)  # the time for which it stands still is real
+            time.sleep(1.0)  # the time for which it stands still is real
             bot.signal(signal.SIGCONT)
             time.sleep(0.2)
         bot.signal(signal.SIGTERM)
