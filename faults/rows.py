@@ -12,6 +12,7 @@ from faults import (
     kill_switch,
     kills,
     late_orders,
+    limits,
     lost_replies,
     missed_fills,
     raising,
@@ -45,6 +46,7 @@ ROWS: dict[str, Row] = {
         stops.ROW,
         twins.ROW,
         venue_limits.ROW,
+        limits.ROW,
         kill_switch.ROW,
         hostile.ROW,
     )

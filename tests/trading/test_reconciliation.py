@@ -82,6 +82,21 @@ async def test_a_balance_that_was_streamed_while_it_asked_is_newer_than_the_answ
 
 
 @simulated
+async def test_a_balance_that_was_asked_for_before_a_fill_was_streamed_does_not_show_it() -> None:
+    async with Bot() as bot:
+        order = await bot.open(quantity="5")
+        bot.gateway.then("balances", Reply(arrives_s=0.0, answers_s=1.0))
+        bot.gateway.holdings["USDT"] = Decimal(7)
+        await until(lambda: bot.gateway.count("balances") == 2)
+        bot.ledger.fill(order, "5")
+        await asyncio.sleep(2)
+        assert [balance.free for balance in bot.events(Balance) if balance.currency == "USDT"] == [1000]
+
+        await asyncio.sleep(30)
+        assert [balance.free for balance in bot.events(Balance) if balance.currency == "USDT"] == [1000, 7]
+
+
+@simulated
 async def test_orders_of_others_are_known_and_left_alone() -> None:
     gateway = ScriptedGateway()
     foreign = gateway.ledger.accept(buy(client_order_id="by hand", quantity="3", price="90"))

@@ -29,8 +29,9 @@ class Desk:
     venue was asked how things stand, why no new risk may be taken; ``""`` where it may. ``is_killed()`` is like the
     first, ``unguarded()``, where the venue is to act if this bot cannot, like the others. ``disputed`` says by symbol
     why no new risk may be taken in it, and ``settled`` are the symbols with reasons that a human has accepted.
-    ``balances`` are the latest, and ``balances_told`` counts those that the private stream told. ``answer_s`` is how
-    long a request may go unanswered: at least as long as the venue may still accept it.
+    ``balances`` are the latest, and ``balances_told`` counts those that the private stream told, and fills, which
+    change them. ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept
+    it.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Desk:
 
     def take(self, report: Report, *, recovered: bool = False) -> None:
         """Take in a report, and tell what is new."""
-        self.balances_told += isinstance(report, BalanceReport)
+        self.balances_told += isinstance(report, BalanceReport | FillReport)
         self.tell(self.news(report, recovered=recovered))
         self.notice()
 

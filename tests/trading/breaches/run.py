@@ -102,11 +102,13 @@ def run(
     """So many random orders, with a restart after every 2,000. ``blotters``: what to do to each executor first."""
     began = time.monotonic()
     outcome = Outcome(seed=seed)
-    logging.disable(logging.ERROR)  # of what is refused by the thousand
+    logger = logging.getLogger("bowstring")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # there are thousands of refusals
     try:
         simulate(_run(outcome, orders, guards, blotters), seed=seed)
     finally:
-        logging.disable(logging.NOTSET)
+        logger.setLevel(level)
     outcome.seconds = time.monotonic() - began
     return outcome
 

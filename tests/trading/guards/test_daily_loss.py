@@ -64,8 +64,8 @@ def at(price: str) -> list[Event]:
 
 
 def restarted(state: GuardState | None, clock: Hand, limit: str = "100") -> DailyLoss:
-    guard, now = limited(limit)
-    now.time_ns = clock.time_ns
+    guard, _clock = limited(limit)
+    guard.clock = clock
     if state is not None:
         tell(guard, GuardState(guard=state.guard, state=state.state))
     return guard
