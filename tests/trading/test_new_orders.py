@@ -64,3 +64,19 @@ def test_what_no_type_checker_lets_through_is_a_flaw(field: str, value: object, 
 
 def test_a_replacement_of_an_order_that_is_gone_has_no_side_and_no_flaw() -> None:
     assert flaw(replaced("1")) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"client_order_id": 7}, 'its client order id is the int 7: write a text, "7"'),
+        ({"symbol": 7}, 'its symbol is the int 7: write a text, "7"'),
+        ({"client_order_id": "\ud800"}, "its client order id is '\\ud800', which is no text that can be written"),
+    ],
+)
+def test_what_names_it_is_a_text_that_can_be_written(changed: dict[str, str], told: str) -> None:
+    assert flaw(replace(placed("1"), **changed)) == told
+
+
+def test_it_may_be_named_in_any_script() -> None:
+    assert flaw(placed("заявка")) is None

@@ -1,6 +1,7 @@
 """What the venue says when it is asked every so often: what was never told is found, and nothing is invented."""
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
@@ -8,10 +9,15 @@ import pytest
 from bowstring.core.errors import ConfigError
 from bowstring.core.messages import LoopBlocked
 from bowstring.testing.simulation import simulated_clock
+from bowstring.trading.control.commands import Accept
+from bowstring.trading.control.hand import Hand
 from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.gateway import BalanceReport
+from bowstring.trading.journal.memory import MemoryJournal
+from bowstring.trading.journal.port import News
 from bowstring.trading.messages import Balance, Fill, OrderUpdate, Position, ReconcileMismatch
 from tests.trading.bot import Bot, buy, simulated, until
+from tests.trading.crash import Lives
 from tests.trading.scripted import Reply, ScriptedGateway, reset
 
 
@@ -410,3 +416,88 @@ async def test_a_currency_in_which_other_things_are_paid_for_is_not_compared() -
         await asyncio.sleep(100)
 
         assert reasons(bot) == []
+
+
+@simulated
+async def test_a_shortfall_is_the_same_one_when_the_amounts_have_changed() -> None:
+    async with Bot() as bot:
+        bot.gateway.holdings["BTC"] = Decimal(1)
+        bot.ledger.fill(await bot.open(quantity="5"), "5")
+        await asyncio.sleep(31)
+        bot.gateway.holdings["BTC"] = Decimal(2)
+        bot.ledger.fill(await bot.open(quantity="1"), "1")
+        await asyncio.sleep(31)
+
+        assert reasons(bot) == ["positions are 6 BTC together, and the account has 2"]
+
+
+def accept(bot: Bot) -> None:
+    hand = next(one for one in bot.engine.shared if isinstance(one, Hand))
+    hand.carry_out(Accept(operator="me", why="I took it", venue="venue", symbol="BTC/USDT"))
+
+
+@pytest.mark.parametrize(("held", "told"), [("2", 1), ("1", 2)])
+@simulated
+async def test_what_a_human_has_accepted_is_told_again_only_when_it_is_more(held: str, told: int) -> None:
+    async with Bot() as bot:
+        bot.gateway.holdings["BTC"] = Decimal(1)
+        bot.ledger.fill(await bot.open(quantity="5"), "5")
+        await until(lambda: reasons(bot), within_s=100)
+        accept(bot)
+        bot.gateway.holdings["BTC"] = Decimal(held)
+        bot.ledger.fill(await bot.open(quantity="1"), "1")
+        await asyncio.sleep(100)
+
+        assert len(reasons(bot)) == told
+
+
+@simulated
+async def test_what_a_human_has_accepted_is_accepted_after_a_restart() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        bot.gateway.holdings["BTC"] = Decimal(1)
+        bot.ledger.fill(await bot.open(quantity="5"), "5")
+        await until(lambda: reasons(bot), within_s=100)
+        accept(bot)
+        lives.kill(bot)
+    lives.gateway.holdings["BTC"] = Decimal(1)
+    async with lives.life() as again:
+        await asyncio.sleep(100)
+
+        assert reasons(again) == []
+
+
+@simulated
+async def test_a_second_block_with_the_same_words_is_another_one() -> None:
+    async with Bot(reconcile_every_s=1000) as bot:
+        bot.gateway.then("balances", Reply(arrives_s=0.0, answers_s=3.0))
+        bot.publish(LoopBlocked(handler="Trader.think", blocked_s=1.5))
+        await asyncio.sleep(1)
+        bot.publish(LoopBlocked(handler="Trader.think", blocked_s=1.5))
+        await asyncio.sleep(5)
+
+        assert bot.gateway.count("open_orders") == 3
+
+
+class Full(MemoryJournal):
+    """A journal that cannot write, and would record all the same."""
+
+    is_full = False
+
+    def write(self, news: Sequence[News], /) -> None:
+        if self.is_full:
+            raise OSError("disk full")
+        super().write(news)
+
+
+@simulated
+async def test_no_order_is_sent_once_something_could_not_be_put_on_record() -> None:
+    journal = Full()
+    async with Bot(journal=journal) as bot:
+        journal.is_full = True
+        order = await bot.open()
+        refused = bot.place()
+
+        assert bot.outcome(refused)[1].startswith("no orders for venue: the journal failed")
+        bot.cancel(order)
+        await until(lambda: bot.status(order) == "cancelled")

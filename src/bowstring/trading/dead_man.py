@@ -157,8 +157,7 @@ class DeadMan:
             await asyncio.sleep(self._desk.gateway.query_lag_s)  # questions need not show it before
         finally:
             self._looking -= 1
-        self._desk.paused = LAPSED
-        self._desk.notice()
+        self._desk.pause(LAPSED)
 
     def _now_ns(self) -> int:
         return self._desk.clock.monotonic_ns()

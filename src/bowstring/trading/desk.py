@@ -5,14 +5,17 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from decimal import Decimal
 from typing import TypeVar
+
+from msgspec.json import decode, encode
 
 from bowstring.core.clock import Clock
 from bowstring.core.messages import Event
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.gateway import BalanceReport, FillReport, Gateway, OrderReport, Report
 from bowstring.trading.journal.port import Cursor, Journal, News
-from bowstring.trading.messages import Balance, ReconcileMismatch
+from bowstring.trading.messages import Balance, GuardState, ReconcileMismatch
 
 T = TypeVar("T")
 
@@ -28,7 +31,7 @@ class Desk:
     ``closed`` says why nothing new may be sent but cancels; ``down``, of the private stream, and ``paused``, until the
     venue was asked how things stand, why no new risk may be taken; ``""`` where it may. ``is_killed()`` is like the
     first, ``unguarded()``, where the venue is to act if this bot cannot, like the others. ``disputed`` says by symbol
-    why no new risk may be taken in it, and ``settled`` are the symbols with reasons that a human has accepted.
+    why no new risk may be taken in it; ``problems`` are all present disagreements, their symbols and amounts by keys.
     ``balances`` are the latest, and ``balances_told`` counts those that the private stream told, and fills, which
     change them. ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept
     it.
@@ -52,13 +55,15 @@ class Desk:
         self.is_killed: Callable[[], bool] = lambda: False
         self.down = "its private stream is not up yet"
         self.paused = ""
+        self.pauses = 0
         self.unguarded: Callable[[], str] = lambda: ""
         self.disputed: dict[str, str] = {}
-        self.settled: set[tuple[str, str]] = set()
+        self.problems: dict[str, tuple[str, Decimal]] = {}
+        self._settled: dict[str, Decimal] = {}
         self.balances: dict[str, BalanceReport] = {}
         self.balances_told = 0
         self._is_over = False
-        self._journal_failed = False
+        self.journal_failure = ""
         self._emit = emit
         self._outbox: deque[Event] = deque()
         self._changed = asyncio.Event()
@@ -96,9 +101,38 @@ class Desk:
         try:
             self.journal.write(news)
         except Exception as error:  # noqa: BLE001  # whatever the storage raises: what happened is told
-            if not self._journal_failed:
+            if not self.journal_failure:
                 log.critical("%s: the journal failed, %r; no new order is sent", self.gateway.venue, error)
-            self._journal_failed = True
+            self.journal_failure = f"the journal failed, {error!r}"
+
+    def pause(self, why: str) -> None:
+        """Take no new risk before the venue was asked, from now on."""
+        self.paused = why
+        self.pauses += 1
+        self.notice()
+
+    def go_on(self, *, pauses: int) -> None:
+        """The venue was asked since there had been so many pauses."""
+        if self.pauses == pauses:
+            self.paused = ""
+
+    def is_settled(self, key: str, amount: Decimal) -> bool:
+        """Whether a human has accepted that disagreement, by that amount at least."""
+        return key in self._settled and amount <= self._settled[key]
+
+    def settle(self, symbol: str) -> GuardState:
+        """Accept all disagreements there are in a symbol; returns what is to be kept of it."""
+        now = {key: amount for key, (where, amount) in self.problems.items() if where == symbol}
+        self._settled = {key: amount for key, amount in self._settled.items() if key in self.problems} | now
+        return GuardState(guard=self._settled_name(), state=encode(self._settled).decode())
+
+    def recall_settled(self) -> None:
+        """Know what humans have accepted in former lives."""
+        kept = self.journal.guard_states().get(self._settled_name())
+        self._settled = decode(kept, type=dict[str, Decimal]) if kept else {}
+
+    def _settled_name(self) -> str:
+        return f"reconciliation {self.gateway.venue}"
 
     def notice(self) -> None:
         """Have every `until` look again."""

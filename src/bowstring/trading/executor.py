@@ -134,6 +134,7 @@ class OrderExecutor(Executor):
         self._is_connected = True
         self.blotter.instruments = {instrument.symbol: instrument for instrument in instruments}
         desk.tell(InstrumentListed(symbol=instrument.symbol, instrument=instrument) for instrument in instruments)
+        self._check_sole_journal()
         self.engine.shared.append(Hand(desk, strategies=self.strategies))
         if is_first:
             self._recovery.recall_risk(self._guard_states)
@@ -147,6 +148,13 @@ class OrderExecutor(Executor):
             await self._dead_man.arm()
         await self._recovery.run(self.strategies, within_s=RECOVER_S)
         desk.own(self._recovery.reconciliation.keep_on(every_s=self._reconcile_every_s))
+
+    def _check_sole_journal(self) -> None:
+        """Two journals would keep two states of risk, and each its half of what the bot has done."""
+        others = [one.desk.journal for one in self.engine.shared if isinstance(one, Hand)]
+        file = self._journal.control_file
+        if file and any(other.control_file not in {"", file} for other in others):
+            raise ConfigError(f"{self.name} has the journal {file}, and another executor one of its own: give both one")
 
     async def stop(self) -> None:
         """Deal with open orders by policy, then disconnect. Raises `StopIncomplete` naming orders not accounted for."""
@@ -241,8 +249,7 @@ class OrderExecutor(Executor):
     def look_again(self, blocked: LoopBlocked) -> None:
         """Take no new risk before the venue was asked what happened while nobody listened."""
         if blocked.blocked_s >= LONG_S:
-            self._desk.paused = f"{blocked.handler} blocked the event loop for {blocked.blocked_s:.1f} s"
-            self._desk.notice()
+            self._desk.pause(f"{blocked.handler} blocked the event loop for {blocked.blocked_s:.1f} s")
 
     def _join(self, hedges: Sequence[HedgeGroup]) -> dict[str, HedgeGroup]:
         by_symbol: dict[str, HedgeGroup] = {}

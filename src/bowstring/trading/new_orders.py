@@ -20,11 +20,28 @@ def new_id(order: NewOrder) -> str:
 
 def flaw(order: NewOrder) -> str | None:
     """Why it is no order to reckon with, whatever type checkers let through; None if it may be one."""
+    return _flaw_of_texts(order) or _flaw_of_numbers(order) or _flaw_of_choices(order)
+
+
+def _flaw_of_texts(order: NewOrder) -> str | None:
+    for name, text in (("client order id", new_id(order)), ("symbol", order.symbol)):
+        if not isinstance(cast("object", text), str):
+            return f'its {name} is the {type(text).__name__} {text!r}: write a text, "{text}"'
+        if not text.isascii() and not _is_text(text):
+            return f"its {name} is {text!r}, which is no text that can be written"
+    return None
+
+
+def _flaw_of_numbers(order: NewOrder) -> str | None:
     for name, number in (("quantity", order.quantity), ("price", order.price)):
         if not isinstance(cast("object", number), Decimal):
             return f'its {name} is the {type(number).__name__} {number!r}: write Decimal("{number}")'
         if not number.is_finite() or (number <= 0 and name == "quantity"):
             return f"its {name} is {number}"
+    return None
+
+
+def _flaw_of_choices(order: NewOrder) -> str | None:
     if order.side not in SIDES and order.side is not None:
         return f"its side is {order.side!r}: write {_or(SIDES)}"
     if isinstance(order, PlaceOrder) and order.time_in_force not in TIMES_IN_FORCE:
@@ -32,6 +49,15 @@ def flaw(order: NewOrder) -> str | None:
     if not isinstance(cast("object", order.valid_for_s), float | int) or isnan(order.valid_for_s):
         return f"its valid_for_s is {order.valid_for_s!r}: give seconds"
     return None
+
+
+def _is_text(text: str) -> bool:
+    """Half a surrogate pair is none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _or(values: Sequence[str]) -> str:

@@ -44,9 +44,11 @@ class PrivateStream:
             group.create_task(self._listen(ready.set))
             async with asyncio.timeout(READY_S):
                 await ready.wait()
+            pauses = self._desk.pauses
             await self._catch_up()
             self._release_held()
-            self._desk.down = self._desk.paused = ""
+            self._desk.down = ""
+            self._desk.go_on(pauses=pauses)
             self.up.set()
             self._on_change("", 0.0)
 

@@ -26,8 +26,14 @@ DOUBTED_S = 5.0  # a disagreement that is gone by then was none
 
 log = logging.getLogger(__name__)
 
-Problem = tuple[str, str]
-"""A symbol, and in what the two sides disagree."""
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """In what the two sides disagree, by how much if that can be told. The same ``key`` is the same disagreement."""
+
+    key: str
+    symbol: str
+    reason: str
+    amount: Decimal = Decimal(0)
 
 
 class Reconciliation:
@@ -38,7 +44,7 @@ class Reconciliation:
         self._desk = desk
         self._cursor_ns = cursor_ns
         self._lock = asyncio.Lock()
-        self._doubted_ns: dict[Problem, int] = {}
+        self._doubted_ns: dict[str, int] = {}
 
     async def run(self) -> None:
         """Ask for everything once, and take in the answers. Raises what the gateway raises, and takes in none then."""
@@ -65,10 +71,9 @@ class Reconciliation:
         while True:
             await desk.until(lambda: desk.paused and not desk.down, timeout_s=every_s)
             if not desk.down:  # else the stream asks when it is up again
-                why = desk.paused
+                count = desk.pauses
                 await self.until_done()
-                if desk.paused == why:
-                    desk.paused = ""
+                desk.go_on(pauses=count)
 
     async def _ask(self) -> "_Answers":
         """What is known of orders is noted before the questions: what becomes known meanwhile is no disagreement."""
@@ -97,6 +102,16 @@ class Reconciliation:
         """Fills first: an order's report says how much it has filled, its fills say at what price."""
         desk = self._desk
         news: list[Event] = []
+        try:
+            self._take_in(answers, news)
+        except Exception:
+            desk.tell(news)  # what was taken in is known, and would not be told again
+            raise
+        self._cursor_ns = max(self._cursor_ns, answers.cursor_ns)
+        desk.tell(news, cursor=Cursor(venue=desk.gateway.venue, time_ns=self._cursor_ns))
+
+    def _take_in(self, answers: "_Answers", news: list[Event]) -> None:
+        desk = self._desk
         for fill in answers.fills:
             news += desk.news(fill, recovered=True)
         for report in answers.reports():
@@ -106,8 +121,6 @@ class Reconciliation:
                 news += desk.news(balance)
         self._adopt(answers.open_orders)
         news += self._mismatches(answers)
-        self._cursor_ns = max(self._cursor_ns, answers.cursor_ns)
-        desk.tell(news, cursor=Cursor(venue=desk.gateway.venue, time_ns=self._cursor_ns))
 
     def _adopt(self, open_orders: Iterable[OpenOrder]) -> None:
         """Orders that are not on record are somebody else's: they are known, and left alone."""
@@ -122,30 +135,38 @@ class Reconciliation:
         """What the two sides disagree about now, and did when it was found, long enough ago."""
         now_ns = self._desk.clock.monotonic_ns()
         found = [*self._lost(answers), *self._undead(answers), *self._untold(), *self._shortfalls(answers.balances)]
-        problems = [problem for problem in found if problem not in self._desk.settled]
-        self._doubted_ns = {problem: self._doubted_ns.get(problem, now_ns) for problem in problems}
+        self._desk.problems = {problem.key: (problem.symbol, problem.amount) for problem in found}
+        problems = {problem.key: problem for problem in found if not self._desk.is_settled(problem.key, problem.amount)}
+        self._doubted_ns = {key: self._doubted_ns.get(key, now_ns) for key in problems}
         patience_ns = max(DOUBTED_S, self._desk.gateway.query_lag_s) * 1e9
-        for (symbol, reason), since_ns in self._doubted_ns.items():
-            if now_ns - since_ns >= patience_ns and symbol not in self._desk.disputed:
-                yield ReconcileMismatch(venue=self._desk.gateway.venue, symbol=symbol, reason=reason)
+        for problem in problems.values():
+            is_lasting = now_ns - self._doubted_ns[problem.key] >= patience_ns
+            if is_lasting and problem.symbol not in self._desk.disputed:
+                venue = self._desk.gateway.venue
+                yield ReconcileMismatch(venue=venue, symbol=problem.symbol, reason=problem.reason)
 
     def _lost(self, answers: "_Answers") -> Iterator[Problem]:
         for order, report in answers.asked:
             now = self._desk.blotter.live.get(order.client_order_id)
             if report is None and order.status == "open" and now is not None:
-                yield order.symbol, f"{order.client_order_id} was open, and the venue does not know it"
+                reason = f"{order.client_order_id} was open, and the venue does not know it"
+                yield Problem(key=f"lost {order.client_order_id}", symbol=order.symbol, reason=reason)
 
     def _undead(self, answers: "_Answers") -> Iterator[Problem]:
         for shown in answers.open_orders:
             order = self._desk.blotter.find(shown.report.client_order_id)
             if order is not None and order.is_final and order.status not in NEVER_LIVED:
-                yield order.symbol, f"{order.client_order_id} is {order.status}, and the venue shows it as open"
+                reason = f"{order.client_order_id} is {order.status}, and the venue shows it as open"
+                yield Problem(key=f"undead {order.client_order_id}", symbol=order.symbol, reason=reason)
 
     def _untold(self) -> Iterator[Problem]:
         blotter = self._desk.blotter
         for order in blotter.short_of_fills():
             told = blotter.filled(order.client_order_id)
-            yield order.symbol, f"{order.client_order_id} filled {order.filled:f}, its fills are {told:f} together"
+            reason = f"{order.client_order_id} filled {order.filled:f}, its fills are {told:f} together"
+            missing = EXACT.subtract(order.filled, told)
+            key = f"untold {order.client_order_id}"
+            yield Problem(key=key, symbol=order.symbol, reason=reason, amount=missing)
 
     def _shortfalls(self, balances: Sequence[BalanceReport]) -> Iterator[Problem]:
         """Where strategies have more than the account. What it has beyond is not the bot's business."""
@@ -153,7 +174,9 @@ class Reconciliation:
         for symbol, currency, needed in self._desk.blotter.owned() if balances else ():
             there = held.get(currency, Decimal(0))
             if needed > there:
-                yield symbol, f"positions are {needed:f} {currency} together, and the account has {there:f}"
+                reason = f"positions are {needed:f} {currency} together, and the account has {there:f}"
+                missing = EXACT.subtract(needed, there)
+                yield Problem(key=f"short {symbol}", symbol=symbol, reason=reason, amount=missing)
 
 
 class _Answers(Struct, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ class Recovery:
         remembered = desk.journal.recall(desk.gateway.venue)
         desk.blotter.restore(remembered)
         desk.disputed.update(remembered.mismatches)
+        desk.recall_settled()
         self.reconciliation = Reconciliation(desk, cursor_ns=remembered.cursor_ns)
         self._stream = PrivateStream(desk, reconciliation=self.reconciliation, on_change=on_stream)
 

@@ -43,8 +43,8 @@ class Sender:
         age_ns = desk.clock.now_ns() - order.received_ns
         if age_ns - order.valid_for_s * 1e9 >= 0.5:  # half a nanosecond: 2.3 * 1e9 is a little less than 2_300_000_000
             raise Expired(f"it was valid for {order.valid_for_s} s and is {age_ns / 1e9:.3f} s old")
-        if desk.closed:
-            raise Refused(f"no orders for {order.venue}: {desk.closed}")
+        if why := desk.closed or desk.journal_failure:
+            raise Refused(f"no orders for {order.venue}: {why}")
         risk = desk.journal.risk
         if risk.state == "halted" or (risk.state == "reducing" and order.adds_risk):
             raise Refused(f"trading is {risk.state} by {risk.by}: {risk.reason}")

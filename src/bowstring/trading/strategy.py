@@ -13,6 +13,7 @@ from bowstring.core.errors import PublishError, UnknownInstrument
 from bowstring.core.messages import Action
 from bowstring.market.instrument import Instrument, InstrumentListed
 from bowstring.trading.messages import CancelOrder, OrderAction, OrderUpdate, PlaceOrder, Recovered, ReplaceOrder
+from bowstring.trading.new_orders import NewOrder
 from bowstring.trading.orders import Order, intended
 
 
@@ -33,6 +34,10 @@ class Strategy(CoreStrategy):
 
     @cached_property
     def __orders(self) -> dict[str, Order]:  # made when first used: a subclass need not call super().__init__()
+        return {}
+
+    @cached_property
+    def __unanswered(self) -> dict[str, NewOrder]:
         return {}
 
     @cached_property
@@ -65,7 +70,7 @@ class Strategy(CoreStrategy):
             if isinstance(action, PlaceOrder):
                 if not action.client_order_id:
                     force_setattr(action, "client_order_id", self.__new_id(new))
-                self.__add(new, intended(action))
+                self.__add(new, action)
             elif isinstance(action, ReplaceOrder | CancelOrder):
                 order = self.__orders.get(action.client_order_id) or new.get(action.client_order_id)
                 if order is not None:  # else it has ended meanwhile, or never was: the executor says so
@@ -82,6 +87,7 @@ class Strategy(CoreStrategy):
     @on(OrderUpdate)
     def __keep_order(self, update: OrderUpdate) -> None:
         order = Order.told_by(update)
+        self.__unanswered.pop(order.client_order_id, None)
         if order.is_final:
             self.__orders.pop(order.client_order_id, None)
         else:
@@ -89,8 +95,11 @@ class Strategy(CoreStrategy):
 
     @on(Recovered)
     def __keep_recovered(self, recovered: Recovered) -> None:
-        for order in [order for order in self.__orders.values() if order.venue == recovered.venue]:
-            del self.__orders[order.client_order_id]
+        for name in [name for name, order in self.__orders.items() if order.venue == recovered.venue]:
+            action = self.__unanswered.get(name)
+            if action is None or 0 < action.seq < recovered.seq:  # else it was published after this was, and read late
+                del self.__orders[name]
+                self.__unanswered.pop(name, None)
         for update in recovered.orders:
             self.__orders[update.client_order_id] = Order.told_by(update)
 
@@ -99,7 +108,7 @@ class Strategy(CoreStrategy):
             force_setattr(action, "new_client_order_id", self.__new_id(new))
         force_setattr(action, "side", order.side if order else None)
         if order is not None:
-            self.__add(new, intended(action))
+            self.__add(new, action)
 
     def __new_id(self, new: Mapping[str, Order]) -> str:
         if not self.__prefix:
@@ -109,8 +118,10 @@ class Strategy(CoreStrategy):
         is_taken = client_order_id in self.__orders or client_order_id in new  # by one of the author's own
         return self.__new_id(new) if is_taken else client_order_id
 
-    def __add(self, new: dict[str, Order], order: Order) -> None:
+    def __add(self, new: dict[str, Order], action: NewOrder) -> None:
+        order = intended(action)
         if order.client_order_id in self.__orders or order.client_order_id in new:
             taken = f"client order id {order.client_order_id} is taken by an open order"
             raise PublishError(f"{taken}: leave it to be numbered")
         new[order.client_order_id] = order
+        self.__unanswered[order.client_order_id] = action

@@ -48,12 +48,14 @@ class Hand:
         venue = desk.gateway.venue
         if desk.closed:
             yield f"{venue}: no orders, {desk.closed}"
-        if why := desk.down or desk.paused:
+        if why := desk.down or desk.paused or desk.unguarded():
             yield f"{venue}: no new risk, {why}"
         yield from (f"{venue}: no new risk in {symbol}, {reason}" for symbol, reason in desk.disputed.items())
         for order in desk.blotter.live.values():
             if order.status == "unknown":
                 yield f"{venue}: order {_described(order)} is unknown, {order.reason}"
+        if others := desk.blotter.external:
+            yield f"{venue}: {len(others)} open orders of others, which are left alone"
 
     def _decide(self, command: DecideOrder) -> str:
         order = self.desk.blotter.find(command.client_order_id)
@@ -84,8 +86,8 @@ class Hand:
         reason = self.desk.disputed.pop(command.symbol, None)
         if reason is None:
             raise Refused(f"there is no mismatch in {command.symbol} at {command.venue}")
-        self.desk.settled.add((command.symbol, reason))
-        self._tell(command, MismatchSettled(venue=command.venue, symbol=command.symbol))
+        kept = self.desk.settle(command.symbol)
+        self._tell(command, MismatchSettled(venue=command.venue, symbol=command.symbol), kept)
         return f"new risk may be taken in {command.symbol} at {command.venue} again; accepted: {reason}"
 
     def _set_position(self, command: SetPosition) -> str:

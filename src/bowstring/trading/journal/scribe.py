@@ -164,16 +164,21 @@ class Scribe:
 
     def _risk(self, changed: RiskStateChanged) -> None:
         self._entry += 1
-        told = (changed.state, _storable(changed.reason), changed.by, changed.time_ns)
+        told = (changed.state, _storable(changed.reason), _storable(changed.by), changed.time_ns)
         self._run(ADD_RISK, sealed(RiskRow(self._entry, *told, self._now_ns(), self._database.epoch)))
         self._bound("risk_states")
 
     def _guard(self, state: GuardState) -> None:
-        self._run(SET_GUARD, sealed(GuardRow(state.guard, state.state)))
+        self._run(SET_GUARD, sealed(GuardRow(_storable(state.guard), _storable(state.state))))
 
     def _decision(self, decision: OperatorDecision) -> None:
         self._entry += 1
-        told = (decision.operator, decision.what, _storable(decision.reason), decision.time_ns)
+        told = (
+            _storable(decision.operator),
+            _storable(decision.what),
+            _storable(decision.reason),
+            decision.time_ns,
+        )
         self._run(ADD_DECISION, sealed(DecisionRow(self._entry, *told, self._now_ns(), self._database.epoch)))
         self._bound("decisions")
 
