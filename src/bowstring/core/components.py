@@ -160,6 +160,7 @@ class Strategy(Component):
     def publishing(self, actions: Sequence[Action]) -> None:
         """Called with all that a handler returned, if any of it is ``told_of``, before a guard sees the first.
 
+        Of a `Together` these are its members.
         Raise `PublishError` to have none of what the handler returned published, and the strategy halted.
         """
 
