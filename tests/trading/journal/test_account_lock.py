@@ -80,6 +80,22 @@ def test_with_a_runtime_folder_and_without_it_is_one_lock(tmp_path: Path, monkey
     both.release()
 
 
+def test_one_that_cannot_be_locked_everywhere_is_locked_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "run").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    first = acquire()
+    monkeypatch.setattr(account_lock, "gettempdir", lambda: str(tmp_path / "other"))
+    with pytest.raises(ConfigError, match=TAKEN):
+        acquire()
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+
+    acquire().release()
+    first.release()
+
+
 def test_a_folder_that_others_can_write_to_is_refused(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)

@@ -17,6 +17,7 @@ from bowstring.trading.journal.port import Cursor
 from bowstring.trading.messages import GuardState, OperatorDecision, ReconcileMismatch, RiskStateChanged
 from tests.trading.journal.orders import VENUE, Known, known, life, order
 
+HEADER_BYTES, FRAME_BYTES = 32, 24 + 1024
 BITS = st.integers(0, 7)
 SHARE = st.floats(0, 1, exclude_max=True)
 """Where in a file."""
@@ -131,6 +132,25 @@ def test_damage_of_the_log(files: Files, share: float, bit: int) -> None:
         if not found(path):
             assert exported(path) in (with_last, without_last)
         opened(path)
+
+
+def test_a_transaction_that_was_not_finished_is_no_damage(files: Files) -> None:
+    with copy(files.main, files.longer_log[:-FRAME_BYTES]) as path:
+        assert found(path) == []
+
+
+def test_a_log_that_was_just_begun_anew_is_no_damage(files: Files, tmp_path: Path) -> None:
+    header = Files(tmp_path).log[:HEADER_BYTES]  # another one's: of other salts
+    with copy(files.main, header + files.log[HEADER_BYTES:]) as path:
+        assert found(path) == []
+
+
+@pytest.mark.parametrize("offset", range(HEADER_BYTES))
+def test_damage_at_the_head_of_the_log_is_found(files: Files, offset: int) -> None:
+    with copy(files.main, flipped(files.log, offset / len(files.log), 1)) as path:
+        (finding,) = found(path)
+
+    assert finding.startswith("log: 4 transactions are behind a damaged part")  # three orders, and their epoch
 
 
 def test_what_is_lost_behind_damage_of_the_log_is_told_at_the_start(
