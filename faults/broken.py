@@ -188,7 +188,10 @@ MUTANTS: dict[str, Mutant] = {
     "resends": Mutant(breaks="an intent is sent at most once", rows=("F4", "F5", "F6"), parts=Parts(gateway=Resends)),
     "errors-are-no": Mutant(breaks="an error proves nothing", rows=("F5",), parts=Parts(gateway=TakesErrorsForNo)),
     "silence-is-no": Mutant(
-        breaks="no answer proves nothing", rows=("F4", "F6"), parts=Parts(install=_take_silence_for_no)
+        breaks="no answer proves nothing",
+        rows=("F4", "F6"),
+        parts=Parts(install=_take_silence_for_no),
+        is_quick=True,
     ),
     "knows-no-delay": Mutant(
         breaks="what may still come is not absent", rows=("F6",), parts=Parts(gateway=KnowsNoDelay)
@@ -197,7 +200,9 @@ MUTANTS: dict[str, Mutant] = {
     "never-catches-up": Mutant(
         breaks="what was missed is asked for", rows=("F8",), parts=Parts(install=_never_catch_up)
     ),
-    "tells-again": Mutant(breaks="a fill is told once", rows=("F8", "F9"), parts=Parts(install=_tell_again)),
+    "tells-again": Mutant(
+        breaks="a fill is told once", rows=("F8", "F9"), parts=Parts(install=_tell_again), is_quick=True
+    ),
     "believes-the-latest": Mutant(
         breaks="an order never goes back", rows=("F9",), parts=Parts(install=_believe_the_latest)
     ),

@@ -20,6 +20,7 @@ from bowstring.trading.blotter import Blotter
 from bowstring.trading.desk import Desk
 from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.gateway import OrderRef, OrderReport
+from bowstring.trading.guards.prices import PriceGuard
 from bowstring.trading.journal.file import JournalFile
 from bowstring.trading.journal.file_lock import FileLock
 from bowstring.trading.journal.port import News, Remembered
@@ -153,6 +154,10 @@ def _ignore_kills() -> None:
     patch.object(bs.Engine, "kill", Mock()).start()
 
 
+def _trust_old_prices() -> None:
+    patch.object(PriceGuard, "_is_fresh", Mock(return_value=True)).start()
+
+
 MUTANTS: dict[str, Mutant] = {
     "records-later": Mutant(
         breaks="an intent is on record before it is sent",
@@ -189,13 +194,19 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "cancels-all": Mutant(breaks="orders of others are left alone", rows=("F20",), parts=Parts(executor=CancelsAll)),
     "locks-nothing": Mutant(
-        breaks="one process for an account and a journal", rows=("F21",), parts=Parts(install=_lock_nothing)
+        breaks="one process for an account and a journal",
+        rows=("F21",),
+        parts=Parts(install=_lock_nothing),
+        is_quick=True,
     ),
     "never-looks": Mutant(
         breaks="what blocks the event loop is named", rows=("F14",), parts=Parts(install=_never_look)
     ),
     "ignores-kills": Mutant(
         breaks="the kill switch stops new orders", rows=("F27",), parts=Parts(install=_ignore_kills)
+    ),
+    "trusts-old-prices": Mutant(
+        breaks="no new risk on a price that is old", rows=("F11",), parts=Parts(install=_trust_old_prices)
     ),
     **broken.MUTANTS,
 }
