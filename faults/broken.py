@@ -1,15 +1,16 @@
 """More broken classes: of what comes from outside, and of what strategies must not do to each other."""
 
 import asyncio
-from collections.abc import Generator
+import time
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 from unittest.mock import Mock, patch
 
 from msgspec.structs import replace
 
 import bowstring as bs
-from bowstring.core import tasks
+from bowstring.core.clock import Clock
 from bowstring.core.errors import Disconnected, Rejected
 from bowstring.core.messages import Event, Message
 from bowstring.core.queue import EventQueue
@@ -143,6 +144,15 @@ def _send_late() -> None:
     patch("bowstring.venues.binance.gateway.window_of", Mock(return_value=None)).start()
 
 
+def _read_the_wall() -> None:
+    """What the system says is the time."""
+
+    def now_ns(_clock: Clock) -> int:
+        return time.time_ns()
+
+    patch.object(Clock, "now_ns", now_ns).start()
+
+
 def _ignore_limits() -> None:
     patch.object(WeightBudget, "obey", Mock()).start()
 
@@ -161,16 +171,14 @@ def _stay_in_this_process() -> None:
 def _act_halfway() -> None:
     """What a handler returned before it raised is done."""
 
-    def as_list(result: object) -> list[object]:
-        if not isinstance(result, Generator):
-            return tasks.as_list(result)
+    def halfway(results: Iterable[object] = ()) -> list[object]:
         found: list[object] = []
         with suppress(LookupError):
-            for one in cast("Generator[object]", result):
+            for one in results:
                 found.append(one)  # noqa: PERF402  # what comes before the error counts
         return found
 
-    patch("bowstring.core.queue.as_list", as_list).start()
+    patch("bowstring.core.queue.list", halfway, create=True).start()
 
 
 def _halt_all() -> None:
@@ -220,6 +228,9 @@ MUTANTS: dict[str, Mutant] = {
         breaks="a strategy that raises is alone in that", rows=("F13",), parts=Parts(install=_halt_all)
     ),
     "sends-late": Mutant(breaks="no order is sent after its deadline", rows=("F15",), parts=Parts(install=_send_late)),
+    "reads-the-wall": Mutant(
+        breaks="a step of the system's clock changes nothing", rows=("F16",), parts=Parts(install=_read_the_wall)
+    ),
     "ignores-limits": Mutant(
         breaks="when the venue asks for silence there is silence", rows=("F24",), parts=Parts(install=_ignore_limits)
     ),

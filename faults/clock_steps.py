@@ -12,11 +12,11 @@ from msgspec import Struct
 import bowstring as bs
 from bowstring.local_exchange.faults.kinds import ResetConnections, SkewClock
 from faults import steady
-from faults.bot import Cast, Script, Stage, Told
+from faults.bot import Cast, Say, Script, Stage, Told
 from faults.bots import bot
 from faults.crowd import crowd, quote
 from faults.exchange import exchange
-from faults.figures import Figure, Note, Outcome, Zero
+from faults.figures import Figure, Note, Outcome, Within, Zero
 from faults.gateway import Truth
 from faults.haste import HASTE
 from faults.histories import histories
@@ -30,14 +30,15 @@ THERE_S = (-3.0, -1.0, 1.0, 3.0, 60.0, 3600.0)
 """These add up. A venue's clock that goes back proves nothing before it has caught up."""
 HERE_S = (-3600.0, -60.0, -1.0, 1.0, 60.0, 3600.0)
 TRUTH = Truth(held_s=sum(HELD_S), lag_s=LAG_S)
-LIVES_S = (0.1, 0.5)
+BY_S = (3.0, 60.0, 3600.0)
+LIVES_S = (0.3, 0.6)
 BREAKS = 0.5
 
 
 class Part(Struct, frozen=True):
     """What the steps of one clock came to: of the orders ``sent``, those ``refused`` for their time.
 
-    ``early``: orders that were taken for absent, and came.
+    ``early``: orders that were taken for absent, and came. ``after``: those accepted after each step of the bot's.
     """
 
     findings: Sequence[Finding]
@@ -45,16 +46,20 @@ class Part(Struct, frozen=True):
     sent: int
     refused: int
     early: int
+    after: Sequence[int]
 
 
 class Stepper(bs.Strategy):
     """Told ``step 3``, it has the system's clock go 3 s ahead of the true one from then on."""
 
     @bs.on(Told)
-    def obey(self, told: Told) -> None:
+    def obey(self, told: Told) -> bs.Actions:
         word, _, seconds = told.word.partition(" ")
         if word == "step":
             SKEW.seconds = float(seconds)
+            yield Say(line="stepped")
+        elif word == "go":
+            yield Say(line="going")
 
 
 def run(bench: Bench) -> Outcome:
@@ -66,6 +71,7 @@ def run(bench: Bench) -> Outcome:
         Note(f"{there.steps:,} steps of the exchange's clock, {here.steps:,} of the bot's, of a second to an hour"),
         Note(f"{there.refused + here.refused:,} of {sent:,} orders refused for their time"),
         Zero("orders taken for absent that came nevertheless", there.early + here.early, sent),
+        Within("accepted after a step of the bot's clock", here.after, 1, "orders", least=True),
         *zeros(findings, of=sent),
     ]
     return outcome(figures, findings)
@@ -111,32 +117,46 @@ def _steps_here(bench: Bench) -> Part:
             folder=str(folder),
             mutant=bench.mutant,
         )
-        for _ in range(lives):
-            with bot(script, wrapper=wrapper(random.choice(HERE_S))) as started:
-                started.heard("recovered")
-                started.say("place 1000000")
-                started.say("go")
-                time.sleep(random.uniform(*LIVES_S))
-                started.say(f"step {random.choice(HERE_S)}")
-                time.sleep(random.uniform(*LIVES_S))
+        spans = [_life(script, random, up=number % 2 == 0) for number in range(lives)]
         with bot(script, wrapper=wrapper(random.choice(HERE_S))) as started:
             started.heard("recovered")
             resting.set()
             on_trial = Trial(running, script, started)
             judgement = on_trial.settled()
-            return _counted(on_trial, judgement.findings, steps=2 * lives + 1)
+            return _counted(on_trial, judgement.findings, steps=2 * lives + 1, spans=spans)
 
 
-def _counted(on_trial: Trial, findings: Sequence[Finding], *, steps: int) -> Part:
+def _life(script: Script, random: Random, *, up: bool) -> tuple[int, int]:
+    """A life with a step in it; returns from when until when it went on after that, in microseconds since the epoch."""
+    begins_s = random.choice(HERE_S)
+    with bot(script, wrapper=wrapper(begins_s)) as started:
+        started.heard("recovered")
+        started.say("place 1000000")
+        started.say("go")
+        started.heard("going")
+        time.sleep(random.uniform(*LIVES_S))
+        started.say(f"step {begins_s + random.choice(BY_S) * (1 if up else -1)}")
+        started.heard("stepped")
+        stepped_us = time.time_ns() // 1000
+        time.sleep(random.uniform(*LIVES_S))
+        return stepped_us, time.time_ns() // 1000
+
+
+def _counted(
+    on_trial: Trial, findings: Sequence[Finding], *, steps: int, spans: Sequence[tuple[int, int]] = ()
+) -> Part:
     told = histories(Path(on_trial.script.folder) / on_trial.script.journal)
     requests = placed(on_trial.running.ledger, ACCOUNT)
-    came = {order.client_order_id for order in on_trial.running.ledger.audit.orders.values()}
+    orders = on_trial.running.ledger.audit.orders.values()
+    own = [order for order in orders if order.account == ACCOUNT]
+    came = {order.client_order_id for order in own}
     return Part(
         findings,
         steps=steps,
         sent=len(requests),
         refused=sum(line.get("code") == -1021 for line in requests),
         early=sum("failed" in statuses and name in came for name, statuses in told.items()),
+        after=[sum(stepped < order.accepted_us < ended for order in own) for stepped, ended in spans],
     )
 
 

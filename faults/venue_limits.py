@@ -28,15 +28,15 @@ REFUSALS: tuple[Refusal, ...] = ("429", "418")
 ASKED: tuple[Asked, ...] = ("orders", "queries")
 WAYS: tuple[OrdersOver, ...] = ("ws", "rest")
 SILENCE_S = (1, 2)
-READ_S = 0.1
-"""So long after a refusal the bot may not have read it: it has other things to do."""
+READ_S = 0.5
+"""So long after a refusal it may still be on its way, between two processes that others keep from running."""
 RECONCILE_S = 0.3
 HIT_S = 30.0
 
 WEIGHT = 6000  # of a minute, by the exchange's own limits
 BUSY_S = 0.01
 """The pause between two reconciliations that uses it up."""
-AT_ONCE = 40
+AT_ONCE = 90  # more than the 80 that the greatest question weighs, for which there was no room
 CALM_S = 1.0
 CANCEL_S = 2.0
 LIMITED = frozenset({-1003, -1015})
