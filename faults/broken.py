@@ -20,6 +20,7 @@ from bowstring.net.budget import WeightBudget
 from bowstring.trading import sending
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.gateway import FillReport, OrderReport
+from bowstring.trading.guards.prices import PriceGuard
 from bowstring.trading.messages import PlaceOrder
 from bowstring.trading.orders import Order
 from bowstring.trading.private_stream import PrivateStream
@@ -133,6 +134,11 @@ def _read_lost_books() -> None:
     patch.object(OrderBook, "invalidate", Mock()).start()
 
 
+def _trust_old_prices() -> None:
+    """A price is as good as it was when it came."""
+    patch.object(PriceGuard, "_is_fresh", Mock(return_value=True)).start()
+
+
 def _send_late() -> None:
     """Nobody looks how old an order is, here or there."""
     true = Sender.check
@@ -219,6 +225,9 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "reads-lost-books": Mutant(
         breaks="nobody reads an invalid book", rows=("F10",), parts=Parts(install=_read_lost_books)
+    ),
+    "trusts-old-prices": Mutant(
+        breaks="new risk at a stale price is refused", rows=("F11",), parts=Parts(install=_trust_old_prices)
     ),
     "same-process": Mutant(
         breaks="who burns a core does it elsewhere", rows=("F12",), parts=Parts(install=_stay_in_this_process)

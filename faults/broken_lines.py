@@ -3,13 +3,10 @@
 Orders are filled meanwhile. Of a line that fell silent the bot has to find out by itself.
 """
 
-import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
-from itertools import count
 
 from msgspec import Struct, field
 
@@ -18,11 +15,10 @@ from bowstring.local_exchange.faults.kinds import MuteConnections, ResetConnecti
 from bowstring.venues.binance import Binance, line, session
 from faults import hands, witness
 from faults.bot import Cast, Say, Stage
-from faults.counterparty import GONE, Counterparty
-from faults.crowd import BID, quote
-from faults.exchange import Exchange
+from faults.counterparty import Counterparty
 from faults.figures import Figure, Note, Outcome, Within
 from faults.haste import HASTE
+from faults.moving_quotes import moving_quotes, patiently
 from faults.oracle import Finding
 from faults.row import Bench, Row
 from faults.trial import ACCOUNT, Trial, hear_all, outcome, trial, zeros
@@ -31,7 +27,6 @@ from faults.witness import Fills, Witness
 SHORT_S = 1.0
 """In short a line is asked after so much silence, and given so much time for an answer."""
 STALE_AFTER_S = 1.5
-MOVES_EVERY_S = 0.1
 FOUND_S = 15.0
 DRIPS_S = 2.0
 
@@ -89,7 +84,7 @@ def _part(bench: Bench, number: int, *, rounds: int) -> Part:
     times = Times()
     with (
         trial(bench, f"bot-{number}", cast="faults.broken_lines", words=words) as on_trial,
-        _moving_quotes(on_trial.running),
+        moving_quotes(on_trial.running),
     ):
         breaks = _Breaks(on_trial, times, is_short=bench.form == "short")
         stuck = on_trial.attempt(partial(breaks.all_kinds, rounds))
@@ -150,42 +145,7 @@ class _Breaks:
             time.sleep(DRIPS_S)
 
     def _fill(self) -> None:
-        _patiently(self._taker, lambda: self._taker.place("ETHUSDT", "SELL", "0.01", hands.PRICE, tif="IOC"))
-
-
-def _patiently(counterparty: Counterparty, ask: Callable[[], object]) -> None:
-    """Ask, unless the exchange is not there."""
-    try:
-        ask()
-    except GONE:
-        counterparty.close()
-
-
-def _move(mover: Counterparty, name: str) -> None:
-    mover.place("BTCUSDT", "BUY", "0.001", BID, name=name)
-    mover.call("DELETE", "/api/v3/order", symbol="BTCUSDT", origClientOrderId=name)
-
-
-@contextmanager
-def _moving_quotes(running: Exchange) -> Generator[None]:
-    """More and less is bid all the time, so that a silent stream is one that is broken."""
-    mover, over = Counterparty(running.addresses, running.account("bob")), threading.Event()
-    quote(running)
-
-    def move() -> None:
-        for number in count():
-            if over.wait(MOVES_EVERY_S):
-                return
-            _patiently(mover, partial(_move, mover, f"move{number}"))
-
-    thread = threading.Thread(target=move)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        mover.close()
+        patiently(self._taker, lambda: self._taker.place("ETHUSDT", "SELL", "0.01", hands.PRICE, tif="IOC"))
 
 
 def cast(stage: Stage) -> Cast:
