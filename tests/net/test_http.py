@@ -258,6 +258,17 @@ async def test_a_write_has_a_deadline_after_which_it_is_unknown(server: HttpServ
             await http.send("POST", "/order")
 
 
+async def test_what_is_never_answered_keeps_nothing_else_from_leaving(server: HttpServer) -> None:
+    server.answers.extend([SILENCE] * 150)
+    async with client(server.url) as http, asyncio.TaskGroup() as tasks:
+        silent = [tasks.create_task(http.send("POST", "/order")) for _ in range(150)]
+        await server.until(lambda: len(server.requests) == 150)
+        async with asyncio.timeout(5):
+            assert (await http.send("DELETE", "/order", is_cancel=True)).status == 200
+        for task in silent:
+            task.cancel()
+
+
 async def test_a_deadline_that_passes_before_there_is_a_connection_proves_that_nothing_was_sent(
     server: HttpServer,
 ) -> None:

@@ -101,7 +101,7 @@ def _new_session() -> aiohttp.ClientSession:
     trace.on_connection_reuseconn.append(_note_connected)
     return aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=None),
-        connector=aiohttp.TCPConnector(socket_factory=_new_socket),
+        connector=aiohttp.TCPConnector(limit=0, socket_factory=_new_socket),  # else silent requests keep cancels back
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[trace],
         middlewares=[_once],
