@@ -12,7 +12,7 @@ LOCKED := $(INSTALL) --require-hashes -r
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help demo test check lint types imports cover faults bench bench-peers docs mutants fuzz lock clean
+.PHONY: help demo test check lint types imports cover faults simulate bench bench-peers docs mutants fuzz lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -53,6 +53,11 @@ cover: $(VENV)/.dev ## the tests, with branch coverage
 faults: $(VENV)/.dev ## what is promised of orders, under fault after fault; ARGS=--short for a moment of each
 	@$(RUN) faults $(ARGS)
 
+SEEDS ?= 300
+
+simulate: $(VENV)/.dev ## random lives of a bot on virtual time; SEEDS=2000, ARGS="--seed 7" for one again
+	@$(RUN) simulation --seeds $(SEEDS) $(ARGS)
+
 bench: $(VENV)/.bench ## the benchmarks: a table and JSON
 	@$(RUN) benchmarks $(ARGS)
 
@@ -77,7 +82,7 @@ lock: $(VENV)/.lock ## compile the requirement files again; ARGS=--upgrade for n
 clean: ## remove everything that was made here
 	rm -rf $(VENV) $(VENV)-* build dist site .coverage
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src tests examples benchmarks faults -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find src tests examples benchmarks faults simulation -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- environments ----------------------------------------------------------------------------------------------------
 

@@ -9,18 +9,43 @@ Two things are beyond the loop, because sets order them by their addresses: coro
 
 import asyncio
 import random
+import sys
 from asyncio.base_events import BaseEventLoop
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, ContextVar
 from itertools import count
 from threading import Thread
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar, TypeVarTuple
 
 from bowstring.core.clock import Clock
 from bowstring.core.errors import BowstringError
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 EPOCH_NS = 1_704_067_200_000_000_000  # 2024-01-01T00:00:00Z
+
+
+class Scheduled(Protocol):
+    """A callback of an owner's: ``handle`` is that under which the loop has it."""
+
+    handle: asyncio.Handle
+
+    def __call__(self) -> None:
+        """Run it, unless the owner has something against it."""
+        ...
+
+
+class Owner(Protocol):
+    """Has a say in when its own callbacks run: see `bowstring.testing.node`."""
+
+    def schedule(self, callback: Callable[..., object], args: tuple[Any, ...]) -> Scheduled:
+        """What is scheduled in place of a callback."""
+        ...
+
+
+OWNER: ContextVar[Owner | None] = ContextVar("owner", default=None)
+"""Whose the present code is, and all that it schedules."""
 
 
 class Deadlock(BowstringError):
@@ -28,13 +53,13 @@ class Deadlock(BowstringError):
 
 
 class SimulatedClock(Clock):
-    """The loop's virtual time since `EPOCH_NS`, with seeded randomness and ids, and without threads."""
+    """The loop's virtual time since ``epoch_ns``, with seeded randomness and ids, and without threads."""
 
     has_threads = False
 
-    def __init__(self, monotonic_ns: Callable[[], int], *, seed: int) -> None:
+    def __init__(self, monotonic_ns: Callable[[], int], *, seed: int | str, epoch_ns: int = EPOCH_NS) -> None:
         self.monotonic_ns = monotonic_ns
-        self.epoch_ns = EPOCH_NS
+        self.epoch_ns = epoch_ns
         self.random = random.Random(seed)
 
     def start_thread(self, target: Callable[[], None], *, name: str) -> Thread:
@@ -66,6 +91,32 @@ class SimulatedLoop(BaseEventLoop):
             raise Deadlock(f"seed {self.seed}: nothing is scheduled at {self.time()} s, and these wait: {waiting}")
         self._now_ns += round(timeout * 1e9)
 
+    def block(self, seconds: float) -> None:
+        """Let time pass while nothing else runs: what a callback does that blocks the loop."""
+        self._now_ns += round(seconds * 1e9)
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Schedule a callback for the next turn, unless its owner has something against it by then."""
+        owner = OWNER.get() if context is None else context.get(OWNER)
+        if owner is None:
+            return super().call_soon(callback, *args, context=context)
+        scheduled = owner.schedule(callback, args)
+        scheduled.handle = super().call_soon(scheduled, context=context)
+        return scheduled.handle
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Schedule a callback for a time, unless its owner has something against it by then."""
+        owner = OWNER.get() if context is None else context.get(OWNER)
+        if owner is None:
+            return super().call_at(when, callback, *args, context=context)
+        scheduled = owner.schedule(callback, args)
+        scheduled.handle = timer = super().call_at(when, scheduled, context=context)
+        return timer
+
     def create_future(self) -> "asyncio.Future[Any]":
         """A future that has its place in any set."""
         return _Future(self, serial=next(self._serials))
@@ -74,7 +125,7 @@ class SimulatedLoop(BaseEventLoop):
         """A task that has its place in any set, and a name that is the same in each run."""
         return _Task(coro, loop=self, serial=next(self._serials), **options)
 
-    call_soon_threadsafe = BaseEventLoop.call_soon
+    call_soon_threadsafe = call_soon
 
     def run_in_executor(self, executor: object, func: object, *args: object) -> NoReturn:
         """Refuse: an executor has threads."""
@@ -135,9 +186,21 @@ class _Future(asyncio.Future[Any]):
 class _Task(asyncio.Task[T]):
     """Hashed like `_Future`, and named by its number too: asyncio counts on over all loops of the process."""
 
-    def __init__(self, coro: Any, *, serial: int, name: str | None = None, **options: Any) -> None:
+    def __init__(
+        self, coro: Any, *, serial: int, name: str | None = None, context: Context | None = None, **options: Any
+    ) -> None:
         self._serial = serial
-        super().__init__(coro, name=name or f"Task-{serial}", **options)
+        self.owner = OWNER.get() if context is None else context.get(OWNER)
+        super().__init__(coro, name=name or f"Task-{serial}", context=context, **options)
 
     def __hash__(self) -> int:
         return self._serial
+
+
+def owner_of(task: "asyncio.Task[Any]") -> Owner | None:
+    """Whose a task of a simulated loop is."""
+    if isinstance(task, _Task):
+        return task.owner
+    if sys.version_info >= (3, 12):  # made by hand, as those are that begin at once
+        return task.get_context().get(OWNER)
+    return None

@@ -1,0 +1,180 @@
+"""A world's story in three acts: trouble, health, and the end, where everything must be right."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec import Struct
+
+from bowstring.testing.simulation import SimulatedLoop
+from bowstring.trading.messages import CancelOrder, PlaceOrder, Side
+from simulation.character import draw_character
+from simulation.checks.end import check_end
+from simulation.checks.evidence import Evidence
+from simulation.checks.health import check_health, check_probes, check_rivals, probe_name
+from simulation.checks.lives import check_life
+from simulation.disk import Disk, Files, Memory, Record
+from simulation.exchange import SYMBOLS
+from simulation.fate import Fate
+from simulation.life import Life
+from simulation.process import Boundary, Death
+from simulation.supervisor import Supervisor
+from simulation.traders import Do, Trader
+from simulation.trouble import Trouble
+from simulation.venue_orders import LOT, TICK
+from simulation.world import World
+
+TROUBLED_S = 10.0, 20.0, 30.0
+HEALTHY_S = 60.0
+CALM_S = 48.0
+PROBED_S = 10.0
+MOST_S = 3000.0
+FILE_SHARE = 0.5  # of worlds that have a journal in a file
+
+
+class Plot(Struct, frozen=True, kw_only=True):
+    """What of a story is not left to fate: faults or none, how long it goes on, and how each life ends."""
+
+    has_faults: bool = True
+    troubled_s: float | None = None
+    deaths: tuple[Death | None, ...] | None = None
+    in_file: bool | None = None
+
+
+class Story:
+    """One world, from its beginning to its end. ``violations`` are what was wrong.
+
+    ``reached`` is how many boundaries each life had while it was in trouble.
+    """
+
+    def __init__(self, seed: int, folder: Path, *, loop: SimulatedLoop, trace: Callable[..., None], plot: Plot) -> None:
+        self.violations: list[str] = []
+        self.reached: list[Counter[Boundary]] = []
+        self.world = World(seed, loop=loop, fate=Fate(seed, has_faults=plot.has_faults), trace=trace)
+        self._trace = trace
+        self._troubled_s = plot.troubled_s or self.world.random.choice(TROUBLED_S)
+        self._files = Files(folder, loop.clock)
+        in_file = self.world.random.random() < FILE_SHARE if plot.in_file is None else plot.in_file
+        self._disk: Disk = self._files if in_file else Memory()
+        character = draw_character(seed)
+        self._evidence = Evidence(character, self.world.ledger, Record(), self.world.exchanges)
+        self.supervisor = Supervisor(
+            self.world,
+            character=character,
+            disk=self._disk,
+            record=self._evidence.record,
+            on_end=self._judge_life,
+            deaths=plot.deaths,
+        )
+        self._trouble = Trouble(self.world, self.supervisor)
+        self._is_healing = False
+
+    async def run(self) -> None:
+        """Tell it."""
+        self.supervisor.bear()
+        self.world.tick()
+        try:
+            async with asyncio.timeout(MOST_S):
+                await self._be_in_trouble(self._troubled_s)
+                await self._heal()
+                await self._be_calm()
+                await self._probe()
+                await self._end()
+        finally:
+            for life in (*self.supervisor.lives, *self.supervisor.rivals):
+                life.process.abandon()
+            self._files.close()
+
+    async def _be_in_trouble(self, seconds: float) -> None:
+        """Let faults strike for so long as the bot lives."""
+        while seconds > 0:
+            pause_s = self.world.random.uniform(0.1, 0.9)
+            await asyncio.sleep(pause_s)
+            if self.supervisor.is_running:
+                seconds -= pause_s
+                self._trouble.happen()
+
+    async def _heal(self) -> None:
+        """From now on nothing goes wrong any more; a human mends what only a human may."""
+        self._trace("healed")
+        self.reached = [life.process.reached.copy() for life in self.supervisor.lives]
+        self.world.fate.healed = self._is_healing = True
+        for exchange in self.world.exchanges.values():
+            exchange.is_down = False
+        self.supervisor.life.process.spare()
+        for trader in self.supervisor.life.traders:
+            trader.is_careful = True
+        if self.world.random.random() < 0.3:
+            self.supervisor.stop()
+        is_well = False
+        while not is_well:
+            await asyncio.sleep(1.0)
+            is_well = self.supervisor.life.is_up and self._mend()
+
+    def _mend(self) -> bool:
+        """Do what only a human may; False: that takes a while."""
+        journal = self.supervisor.life.journal
+        if journal.has_failed or journal.risk.state != "active" or not self._trouble.resume_halted():
+            self.supervisor.stop()
+            return False
+        return not self._trouble.has_halted()
+
+    async def _be_calm(self) -> None:
+        """Go on for a while, then have everybody cancel their orders and place no more."""
+        life = self.supervisor.life
+        await asyncio.sleep(HEALTHY_S - CALM_S)
+        self.world.is_quiet = True
+        for exchange in self.world.exchanges.values():
+            exchange.end_all(by="human")
+        for trader in life.traders:
+            trader.is_calm = True
+            cancels = tuple(CancelOrder(client_order_id=name) for name in trader.orders)
+            life.tell(Do(strategy=trader.name, actions=cancels))
+        await asyncio.sleep(CALM_S)
+        self._judge(check_rivals(self.supervisor.rivals))
+        self._judge(check_health(self._evidence, life, life.journal))
+
+    async def _probe(self) -> None:
+        """See whether it can trade."""
+        life = self.supervisor.life
+        for trader in life.traders:
+            for venue in self.world.exchanges:
+                life.tell(Do(strategy=trader.name, actions=(_probe(venue, trader),)))
+        await asyncio.sleep(PROBED_S)
+        self._judge(check_probes(self._evidence, life))
+
+    async def _end(self) -> None:
+        self.supervisor.is_over = True
+        self.supervisor.stop()
+        await self.supervisor.ended.wait()
+        await asyncio.sleep(1)
+        with self._disk.look() as journal:
+            self._judge(check_end(self._evidence, self.supervisor.lives, journal))
+
+    def _judge_life(self, life: Life) -> None:
+        self._judge(check_life(self._evidence, life))
+        if self._is_healing:
+            self.supervisor.make_active()
+            self._evidence.risk = "active"
+
+    def _judge(self, violations: Iterable[str]) -> None:
+        for violation in violations:
+            self._trace("VIOLATION", violation)
+            self.violations.append(violation)
+
+
+def _probe(venue: str, trader: Trader) -> PlaceOrder:
+    """A small order far from the market, on the side that reduces what the strategy holds."""
+    symbol = SYMBOLS[0]
+    side: Side = "sell" if trader.held.get((venue, symbol), Decimal(0)) > 0 else "buy"
+    return PlaceOrder(
+        venue=venue,
+        symbol=symbol,
+        side=side,
+        quantity=LOT,
+        price=(12_000 if side == "sell" else 8_000) * TICK,
+        client_order_id=probe_name(trader, venue),
+        valid_for_s=PROBED_S,
+    )

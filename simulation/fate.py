@@ -1,0 +1,98 @@
+"""What goes wrong in one simulated world: which faults there are in it, how often each strikes, and how often it did.
+
+A world has some faults and not the others, each at a rate of its own: where everything fails at once, nothing gets far
+enough to fail in an interesting way.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+MOST: dict[str, float] = {
+    # a request to the venue
+    "request not sent": 0.2,
+    "request lost": 0.25,
+    "request late": 0.4,
+    "request waits in the gateway": 0.5,
+    "connection reset under a request": 0.4,
+    "connection reset at once": 0.1,
+    "reply lost": 0.5,
+    "reply late": 0.3,
+    "reply twice": 0.3,
+    "request rejected": 0.2,
+    # a question to the venue
+    "question slow": 0.5,
+    "question fails": 0.3,
+    "question unanswered": 0.15,
+    "replica behind": 0.8,
+    # a report on the private stream
+    "report dropped": 0.3,
+    "report twice": 0.3,
+    "report late": 0.3,
+    # each some 0.5 s
+    "stream breaks": 0.15,
+    "stream falls silent": 0.08,
+    "stream refused": 0.5,
+    "venue down": 0.04,
+    "venue restarts": 0.04,
+    "venue's clock steps": 0.02,
+    "venue ends an order": 0.15,
+    "foreign order": 0.3,
+    "strategy raises": 0.04,
+    "loop blocked": 0.04,
+    "process stopped": 0.04,
+    "kill switch": 0.04,
+    "alarm": 0.03,
+    "stop": 0.1,
+    "stop while the venue is down": 1.0,
+    "stop while it starts": 0.5,
+    "killed": 0.12,
+    "second instance": 0.06,
+    # each record or write of the journal, and each life
+    "journal fails to record": 0.05,
+    "journal fails to write": 0.02,
+    "journal slow": 0.3,
+    "crash": 1.0,
+    "crash while it recovers": 1.0,
+    "wall clock steps": 0.5,
+    "long downtime": 1.0,
+}
+"""Every fault there is, with its greatest rate."""
+
+SHARE = 0.4  # of worlds that have a given fault
+SHARES = {
+    "crash": 0.8,
+    "stop while the venue is down": 0.8,
+    "killed": 0.6,
+    "crash while it recovers": 1.0,
+    "long downtime": 0.8,
+    "replica behind": 0.7,
+    "connection reset under a request": 0.6,
+}
+
+
+class Fate:
+    """Draws whether a fault strikes; none does once it is ``healed``. ``struck`` counts those that did."""
+
+    def __init__(self, seed: int, *, has_faults: bool = True) -> None:
+        self.random = Random(f"{seed}/fate")
+        self.struck: Counter[str] = Counter()
+        self.healed = not has_faults
+        self.rates = {fault: most * self._share(fault) for fault, most in MOST.items()}
+
+    def strikes(self, fault: str) -> bool:
+        """Whether a fault strikes this time."""
+        rate = self.rates[fault]
+        if self.healed or not rate or self.random.random() >= rate:
+            return False
+        self.struck[fault] += 1
+        return True
+
+    def _share(self, fault: str) -> float:
+        """How much of its greatest rate a fault has in this world."""
+        there = self.random.random() < SHARES.get(fault, SHARE)
+        return self.random.uniform(0.1, 1) if there else 0.0
+
+    def first(self, faults: Sequence[str]) -> str:
+        """The first of these faults that strikes; "": none."""
+        return next((fault for fault in faults if self.strikes(fault)), "")

@@ -1,0 +1,30 @@
+"""What a simulated venue is like, and the bot's connection to it."""
+
+from random import Random
+
+from msgspec import Struct
+
+
+class Traits(Struct, frozen=True, kw_only=True):
+    """What differs between venues and their gateways."""
+
+    replaces_natively: bool
+    keeps_order: bool
+    is_async: bool
+    offers_cancel_after: bool
+    validity_s: float
+    query_lag_s: float
+    latency_s: float
+
+
+def draw_traits(random: Random) -> Traits:
+    """The traits of one venue."""
+    return Traits(
+        replaces_natively=random.random() < 0.5,
+        keeps_order=random.random() < 0.5,
+        is_async=random.random() < 0.5,
+        offers_cancel_after=random.random() < 0.5,
+        validity_s=random.choice([1.0, 3.0, 8.0, 8.0]),
+        query_lag_s=random.choice([0.0, 0.5, 2.0, 5.0, 5.0]),
+        latency_s=random.choice([0.001, 0.02, 0.2]),
+    )

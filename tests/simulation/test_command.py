@@ -1,0 +1,40 @@
+"""`make simulate` tells what happened, and how to see it again."""
+
+import pytest
+
+from simulation.__main__ import main
+from simulation.fate import MOST
+from simulation.mutants.registry import broken
+
+DOUBLING = "every report of a fill is a new one"
+ONE_PROCESS = ("--processes", "1")
+
+
+def test_a_seed_is_shown_with_all_that_happened_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seed", "5"]) == 0
+    trace = capsys.readouterr().out.splitlines()
+    assert main(["--digests", "--seeds", "1", "--first", "5"]) == 0
+    digest = capsys.readouterr().out.split()[1]
+
+    assert trace[-1] == f"trace {digest}, 0 violations"
+    told = {line.split()[1] for line in trace if line[:14].strip()[:1].isdigit()}
+    assert {"born", "recorded", "sent", "venue", "written", "told", "healed", "ended"} <= told
+
+
+def test_violations_are_told_with_their_seed_and_make_it_fail(capsys: pytest.CaptureFixture[str]) -> None:
+    with broken(DOUBLING):
+        assert main(["--seeds", "2", "--first", "0", *ONE_PROCESS]) == 1
+
+    shown = capsys.readouterr().out
+    assert "again with make simulate ARGS='--seed 0'" in shown
+    assert "believes that it holds" in shown
+    assert "0 violations" not in shown
+
+
+def test_faults_are_counted_and_zero_violations_have_their_bound(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seeds", "3", "--first", "0", *ONE_PROCESS]) == 0
+
+    shown = capsys.readouterr().out
+    assert "seeds 0 to 2" in shown
+    assert "0 violations; under 1 a seed at 95 %" in shown
+    assert any(fault in shown for fault in MOST)
