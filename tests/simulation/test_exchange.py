@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -98,7 +99,7 @@ def test_what_the_account_has_is_what_it_began_with_and_what_its_fills_brought(s
 @given(st.integers(0, 1_000_000))
 def test_a_replica_shows_what_was_so_at_its_time(seed: int) -> None:
     exchange = venue(seed)
-    seen = []
+    seen: list[tuple[Any, ...]] = []
     for _ in day(exchange, seed):
         now_ns = exchange.now_ns()
         shown = [exchange.shown(name, now_ns) for name in exchange.orders]
@@ -181,8 +182,12 @@ def test_what_is_replaced_is_cancelled_first_also_where_its_replacement_is_refus
 
 
 def test_a_dead_mans_switch_cancels_all_orders_unless_it_is_set_anew() -> None:
-    exchange, timers = venue(), list[tuple[float, object, int]]()
-    exchange.after = lambda seconds, call, fuse: timers.append((seconds, call, fuse))
+    exchange, timers = venue(), list[Any]()
+
+    def after(*timer: Any) -> None:
+        timers.append(timer)
+
+    exchange.after = after
     exchange.place(wanted("mine"), by="bot")
     exchange.place(wanted("another's"), by="human")
     exchange.cancel_after(5)
