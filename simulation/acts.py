@@ -13,7 +13,7 @@ from bowstring.trading.messages import CancelOrder, PlaceOrder, Side
 from simulation.character import draw_character
 from simulation.checks.end import check_end
 from simulation.checks.evidence import Evidence
-from simulation.checks.health import check_health, check_probes, check_rivals, probe_name
+from simulation.checks.health import check_health, check_last_stop, check_probes, check_rivals, probe_name
 from simulation.checks.lives import check_life
 from simulation.disk import Disk, Files, Memory, Record
 from simulation.exchange import SYMBOLS
@@ -116,9 +116,10 @@ class Story:
     def _mend(self) -> bool:
         """Do what only a human may; False: that takes a while."""
         journal = self.supervisor.life.journal
-        if journal.has_failed or journal.risk.state != "active" or not self._trouble.resume_halted():
+        if journal.has_failed or journal.risk.state != "active":
             self.supervisor.stop()
             return False
+        self._trouble.resume_halted()
         return not self._trouble.has_halted()
 
     async def _be_calm(self) -> None:
@@ -148,8 +149,12 @@ class Story:
     async def _end(self) -> None:
         self.supervisor.is_over = True
         self.supervisor.stop()
+        began_s = self.world.loop.time()
         await self.supervisor.ended.wait()
+        took_s = self.world.loop.time() - began_s
         await asyncio.sleep(1)
+        self._judge(check_last_stop(self.supervisor.life, took_s=took_s))
+        self._judge(f"bowstring journal verify: {finding}" for finding in self._disk.findings())
         with self._disk.look() as journal:
             self._judge(check_end(self._evidence, self.supervisor.lives, journal))
 

@@ -1,7 +1,7 @@
 """What outlives a process: the real journal, and how one process reaches it, which may fail, be slow, or end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import NamedTuple, NoReturn, Protocol
 
 from bowstring.core.clock import Clock
 from bowstring.trading.gateway import OrderRef
+from bowstring.trading.journal.commands import verify
 from bowstring.trading.journal.file import JournalFile
 from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.journal.port import Journal, News, Remembered
@@ -43,6 +44,10 @@ class Disk(Protocol):
 
     def for_rival(self) -> Journal:
         """The journal for another process while the first one has it."""
+        ...
+
+    def findings(self) -> Iterable[str]:
+        """What is wrong with what is kept, now that no process has it."""
         ...
 
 
@@ -80,6 +85,9 @@ class Files:
     def for_rival(self) -> Journal:
         return JournalFile(self._path, threads=False)
 
+    def findings(self) -> Iterable[str]:
+        return verify(self._path)
+
     def close(self) -> None:
         """Close what dead processes left open."""
         for journal in self._dead:
@@ -105,6 +113,9 @@ class Memory:
     def for_rival(self) -> Journal:
         """One of its own: it is the account that is taken."""
         return MemoryJournal()
+
+    def findings(self) -> Iterable[str]:
+        return ()
 
 
 class _Kept(MemoryJournal):

@@ -24,6 +24,8 @@ MOST: dict[str, float] = {
     "question slow": 0.5,
     "question fails": 0.3,
     "question unanswered": 0.15,
+    "one question slow": 1.0,
+    "renewal unanswered": 0.2,
     "replica behind": 0.8,
     # a report on the private stream
     "report dropped": 0.3,

@@ -184,6 +184,8 @@ class SimulatedGateway:
             )
             reset_s = self._random.choice([0.0, 2.0]) * self._random.random()
             self._later(reset_s, fail, request.answer, ConnectionResetError("reset by peer"))
+            if self._random.random() < 0.5:  # it is the connection that reports come on, too
+                self.break_stream()
         elif not fate.strikes("reply lost"):
             late_s = self._random.uniform(0, 20) if fate.strikes("reply late") else 0.0
             request.reply = partial(self._later, self._latency_s() + late_s, self._answer, request)
@@ -216,15 +218,21 @@ class SimulatedGateway:
         """Look at the venue when the question arrives, as a replica shows it that may be behind."""
         await asyncio.sleep(self._latency_s())
         self._check_up()
-        if self._fate.strikes("question unanswered"):
+        if self._fate.strikes("question unanswered") or (
+            what == "cancel after" and self._fate.strikes("renewal unanswered")
+        ):
             await self._loop.create_future()
         shown = show(self._exchange.now_ns() - int(self._behind_s() * 1e9))
-        slow_s = self._random.uniform(0, 4) if self._fate.strikes("question slow") else 0.0
-        await asyncio.sleep(self._latency_s() + slow_s)
+        await asyncio.sleep(self._latency_s() + self._slow_s(what))
         if self._fate.strikes("question fails"):
             raise self._random.choice([ConnectionResetError("reset"), ValueError("an error page"), Rejected("busy")])
         self._trace("answered", self.venue, what, shown)
         return shown
+
+    def _slow_s(self, what: str) -> float:
+        """How long an answer takes besides."""
+        is_slow = what == self._traits.slow_question and self._fate.strikes("one question slow")
+        return self._random.uniform(0, 4) if is_slow or self._fate.strikes("question slow") else 0.0
 
     def _behind_s(self) -> float:
         """How far what is shown is behind: not at all, somewhat, or as far as it may be."""

@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -69,8 +70,8 @@ def spread(work: Callable[[J], R], jobs: Sequence[J], *, processes: int) -> Iter
     if processes == 1:
         yield from map(work, jobs)
         return
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        yield from pool.imap(work, jobs, chunksize=CHUNK if len(jobs) > MANY else 1)
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
+        yield from pool.map(work, jobs, chunksize=CHUNK if len(jobs) > MANY else 1)
 
 
 @contextmanager

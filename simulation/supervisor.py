@@ -154,7 +154,7 @@ class Supervisor:
         if len(self.lives) >= MOST_LIVES:
             return None
         if self._was_long_down and world.fate.strikes("crash while it recovers"):
-            return Death("journal", world.random.randint(5, 12))
+            return Death("journal", world.random.randint(7, 12))
         if not world.fate.strikes("crash"):
             return None
         boundary: Boundary = world.random.choice(BOUNDARIES)

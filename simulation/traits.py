@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Traits(Struct, frozen=True, kw_only=True):
-    """What differs between venues and their gateways."""
+    """What differs between venues and their gateways. ``slow_question`` is what takes long to be answered."""
 
     replaces_natively: bool
     keeps_order: bool
@@ -15,6 +15,7 @@ class Traits(Struct, frozen=True, kw_only=True):
     validity_s: float
     query_lag_s: float
     latency_s: float
+    slow_question: str
 
 
 def draw_traits(random: Random) -> Traits:
@@ -27,4 +28,5 @@ def draw_traits(random: Random) -> Traits:
         validity_s=random.choice([1.0, 3.0, 8.0, 8.0]),
         query_lag_s=random.choice([0.0, 0.5, 2.0, 5.0, 5.0]),
         latency_s=random.choice([0.001, 0.02, 0.2]),
+        slow_question=random.choice(["open orders", "query", "fills", "balances", "balances"]),
     )

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from functools import partial
 
-from bowstring.core.errors import EventsMissed
+from bowstring.core.engine import Engine
 from bowstring.core.messages import LoopBlocked
 from bowstring.trading.messages import RiskAlarm, Side
 from simulation.exchange import SYMBOLS, Exchange
@@ -105,15 +105,16 @@ class Trouble:
         """Whether some strategy or guard is halted."""
         return bool(self._halted())
 
-    def resume_halted(self) -> bool:
-        """Let halted ones go on; False: one cannot."""
+    def resume_halted(self) -> None:
+        """Let halted ones go on."""
         life = self._supervisor.life
-        try:
-            for name in self._halted():
-                life.process.context.run(life.engine.resume, name)
-        except EventsMissed:
-            return False
-        return True
+        for name in self._halted():
+            life.call(_resume, life.engine, name)
 
     def _halted(self) -> list[str]:
         return [account.name for account in self._supervisor.life.engine.accounts() if account.halted]
+
+
+def _resume(engine: Engine, name: str) -> None:
+    with suppress(LookupError):  # it may go on already
+        engine.resume(name)

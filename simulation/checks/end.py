@@ -26,8 +26,6 @@ def check_end(evidence: Evidence, lives: Sequence[Life], journal: Journal) -> It
     yield from check_foreign(evidence)
     yield from check_replacements(evidence)
     yield from check_stops(evidence, lives)
-    if lives[-1].left:
-        yield f"liveness: it left something behind: {lives[-1].left}"
 
 
 def check_accepted(evidence: Evidence) -> Iterator[str]:

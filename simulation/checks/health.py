@@ -10,6 +10,8 @@ from simulation.life import Life
 from simulation.traders import Trader
 from simulation.transcript import Sent
 
+STOP_S = 10.0
+
 
 def check_health(evidence: Evidence, life: Life, journal: Journal) -> Iterator[str]:
     """All orders were cancelled, and have ended; strategies know what is on record; nothing is halted."""
@@ -59,6 +61,16 @@ def check_probes(evidence: Evidence, life: Life) -> Iterator[str]:
             if (venue, name) not in accepted:
                 reasons = [update.reason for update in updates if update.client_order_id == name]
                 yield f"liveness: {trader.name} cannot trade at {venue}: {', '.join(reasons)}"
+
+
+def check_last_stop(life: Life, *, took_s: float) -> Iterator[str]:
+    """A stop takes 10 s at most, and leaves nothing behind."""
+    if took_s > STOP_S:
+        yield f"liveness: the stop took {took_s:.1f} s"
+    if life.left:
+        yield f"liveness: it left something behind: {life.left}"
+    for task in life.process.tasks():
+        yield f"liveness: after the stop this goes on: {task}"
 
 
 def check_rivals(rivals: list[Life]) -> Iterator[str]:

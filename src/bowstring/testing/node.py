@@ -48,10 +48,14 @@ class Node:
     def step(self) -> None:
         """Called before each step of the node's; for subclasses, which may `kill` here."""
 
+    def tasks(self) -> "list[asyncio.Task[Any]]":
+        """Its tasks that have not ended."""
+        return [task for task in asyncio.all_tasks(self._loop) if owner_of(task) is self]
+
     def kill(self) -> None:
         """End it: nothing of it runs any more. Its tasks stay as they are until they are buried."""
         self.is_alive = False
-        self._dead += [task for task in asyncio.all_tasks(self._loop) if owner_of(task) is self]
+        self._dead += self.tasks()
 
     def die(self) -> NoReturn:
         """`kill`, for the node's own code: its callers are left as well."""
