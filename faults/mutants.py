@@ -208,5 +208,8 @@ MUTANTS: dict[str, Mutant] = {
     "trusts-old-prices": Mutant(
         breaks="no new risk on a price that is old", rows=("F11",), parts=Parts(install=_trust_old_prices)
     ),
+    "lets-errors-out": Mutant(
+        breaks="what is malformed is a typed error", rows=("F28",), parts=Parts(), is_quick=True
+    ),  # `faults.loose_parser`
     **broken.MUTANTS,
 }
