@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-NAMES = ("sent", "answered", "recovered_ns", "quoted_ns", "steps", "await", "journal", "socket")
+NAMES = ("sent", "answered", "recovered_ns", "steps", "await", "journal", "socket")
 WIDTH = 8
 
 
