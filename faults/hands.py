@@ -6,6 +6,7 @@
 | take 3 x | places orders that trade at once |
 | cancel x | cancels those of x that are open |
 | replace x y | replaces those of x that are open by orders named y-0, y-1, ... |
+| clear | cancels all that are open |
 
 It says ``up`` when its private stream is, ``closed x``, of a replacement ``closed y``, when all these actions have
 ended, and ``quiet`` when the bot knows what became of all orders, once for each time it is asked: ``quiet``.
@@ -38,6 +39,7 @@ class Hands(bs.Strategy):
             "take": self._take,
             "cancel": self._cancel,
             "replace": self._replace,
+            "clear": self._clear,
         }
 
     @bs.on(Recovered)
@@ -53,10 +55,10 @@ class Hands(bs.Strategy):
     def obey(self, told: Told) -> bs.Actions:
         word, *rest = told.word.split()
         if word in self._words:
-            actions = [*self._words[word](*rest)]
-            self._waiting[rest[-1]] = [*actions]
+            actions, name = [*self._words[word](*rest)], rest[-1] if rest else word
+            self._waiting[name] = [*actions]
             yield from actions
-            yield from self._closed(rest[-1])
+            yield from self._closed(name)
         self._is_asked = self._is_asked or word == "quiet"
         yield from self._quiet()
 
@@ -109,6 +111,11 @@ class Hands(bs.Strategy):
                 price=PRICE - 1,
                 new_client_order_id=f"{new}-{number}",
             )
+
+    def _clear(self) -> Iterator[bs.Action]:
+        for order in self.orders.values():
+            if order.status == "open":
+                yield bs.CancelOrder(client_order_id=order.client_order_id)
 
     def _open(self, name: str) -> list[Order]:
         return [

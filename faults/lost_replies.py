@@ -11,7 +11,7 @@ from bowstring.local_exchange.faults.kinds import DropReport, Fault, LoseReply
 from bowstring.venues.binance.gateway import OrdersOver
 from faults.bots import Bot
 from faults.crowd import crowd
-from faults.figures import Figure, Note, Outcome
+from faults.figures import Figure, Note, Outcome, Within
 from faults.haste import GREAT_HASTE
 from faults.oracle import Finding
 from faults.row import Bench, Row
@@ -45,18 +45,19 @@ class Half(Struct, frozen=True):
 
 
 def run(bench: Bench) -> Outcome:
-    orders = bench.many(short=150, long=10_000)
+    orders = bench.many(short=150, long=10_600)  # some are refused, or come too late to replace another
     with ThreadPoolExecutor(len(WAYS)) as pool:
         halves = [*pool.map(partial(_half, bench, orders=orders // len(WAYS)), WAYS)]
     findings = [finding for half in halves for finding in half.findings]
-    lost = sum(half.lost for half in halves)
+    lost, accepted = sum(half.lost for half in halves), sum(half.accepted for half in halves)
     figures: Sequence[Figure] = [
         Note(
             f"{sum(half.intents for half in halves):,} intents,"
-            f" {sum(half.accepted for half in halves):,} accepted; {lost:,} replies lost"
+            f" {accepted:,} accepted; {lost:,} replies lost"
             f" ({' and '.join(f'{half.lost:,} over {way}' for way, half in zip(WAYS, halves, strict=True))}),"
             f" {sum(half.untold for half in halves):,} reports never told"
         ),
+        Within("accepted in all", [accepted], bench.many(short=100, long=10_000), "orders", least=True),
         *zeros(findings, of=lost),
     ]
     return outcome(figures, findings)

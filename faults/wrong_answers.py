@@ -25,6 +25,7 @@ WAYS: tuple[OrdersOver, ...] = ("ws", "rest")
 LIMITED: frozenset[Error] = frozenset({"429", "418"})
 """They are a no, and never come with a yes: but the bot has to be silent for so long:"""
 PAUSE_S = 1
+TIDY_EVERY = 5  # cases: the exchange allows for 200 open orders
 BREAKING: frozenset[Error] = frozenset({"403", "502", "html", "truncated", "418"})
 """What is no JSON has a WebSocket given up, and a ban has the exchange close it."""
 CALLS: dict[Asked, str] = {"place": "order.place", "cancel": "order.cancel", "replace": "order.cancelReplace"}
@@ -76,8 +77,11 @@ def _half(bench: Bench, way: OrdersOver) -> Half:
     answers = list[int]()
 
     def answer_all() -> None:
-        for case in cases:
+        for number, case in enumerate(cases):
             answers.append(_answer(on_trial, case, count=bench.many(short=2, long=6)))
+            if number % TIDY_EVERY == 0:
+                on_trial.bot.say("clear")
+                on_trial.bot.heard("closed")
         on_trial.bot.say("quiet")
         on_trial.bot.heard("quiet")
 
@@ -93,7 +97,13 @@ def _half(bench: Bench, way: OrdersOver) -> Half:
         for case, name, statuses in read
         if case.is_misread(statuses)
     ]
-    return Half([*stuck, *judgement.findings], sum(answers), len(read), misread)
+    came = {order.client_order_id for order in on_trial.running.ledger.audit.orders.values()}
+    unfit = [
+        Finding("row", f"{way}: {name} was to be accepted, and was not")
+        for case, name, _statuses in read
+        if case.accepted and name not in came
+    ]
+    return Half([*stuck, *unfit, *judgement.findings], sum(answers), len(read), misread)
 
 
 def _cases(*, rounds: int, is_short: bool) -> Iterator[Case]:
@@ -106,8 +116,10 @@ def _cases(*, rounds: int, is_short: bool) -> Iterator[Case]:
 
 
 def _answer(on_trial: Trial, case: Case, *, count: int) -> int:
-    """Have so many calls answered so; returns how many were."""
+    """Have so many calls answered so, or one, where that breaks the connection; returns how many were."""
     bot, faults = on_trial.bot, on_trial.running.faults
+    breaks = case.error in BREAKING and on_trial.script.orders_over == "ws"
+    count = 1 if breaks else count
     old = f"{case.name}old"
     if case.asked != "place":
         bot.say(f"make {count} {old}")
@@ -123,7 +135,6 @@ def _answer(on_trial: Trial, case: Case, *, count: int) -> int:
     word = {"place": f"make {count} {case.name}", "cancel": f"cancel {old}", "replace": f"replace {old} {case.name}"}
     with faults.during(fault) as switched:
         bot.say(word[case.asked])
-        breaks = case.error in BREAKING and on_trial.script.orders_over == "ws"
         hear_all(bot, "closed", *(["up"] if breaks else []))
         answers = faults.state(switched.id).hits
     if case.error in LIMITED:
