@@ -11,6 +11,7 @@ from msgspec import Struct
 
 import bowstring as bs
 from bowstring.local_exchange.faults.kinds import ResetConnections, SkewClock
+from bowstring.venues.binance.refusal import SKEWED
 from faults import steady
 from faults.bot import Cast, Say, Script, Stage, Told
 from faults.bots import bot
@@ -19,7 +20,7 @@ from faults.exchange import exchange
 from faults.figures import Figure, Note, Outcome, Within, Zero
 from faults.gateway import Truth
 from faults.haste import HASTE
-from faults.histories import histories
+from faults.histories import histories, rejected
 from faults.late_orders import AT_ONCE, FAULTS, HELD_S, LAG_S, RECONCILE_S
 from faults.oracle import Finding
 from faults.row import Bench, Row
@@ -78,7 +79,7 @@ def run(bench: Bench) -> Outcome:
 
 
 def _steps_there(bench: Bench) -> Part:
-    """While orders are on their way, and often their connections break."""
+    """While orders are on their way and their connections break, and while they are placed."""
     random = Random(f"{bench.seed} there")
     steps = [random.choice(THERE_S) for _ in range(bench.many(short=3, long=80))]
     with trial(
@@ -96,8 +97,9 @@ def _steps_there(bench: Bench) -> Part:
 def _step_there(on_trial: Trial, random: Random, seconds: float) -> None:
     breaks = random.random() < BREAKS
     on_trial.bot.say(f"place {AT_ONCE}")
-    on_trial.bot.heard("placed")
-    time.sleep(random.uniform(0, 0.1))
+    if breaks:
+        on_trial.bot.heard("placed")
+    time.sleep(random.uniform(0, 0.05))
     if breaks:
         on_trial.running.faults.add(ResetConnections(interface="ws-api", account=ACCOUNT))
         time.sleep(random.uniform(0, 0.5))
@@ -145,7 +147,8 @@ def _life(script: Script, random: Random, *, up: bool) -> tuple[int, int]:
 def _counted(
     on_trial: Trial, findings: Sequence[Finding], *, steps: int, spans: Sequence[tuple[int, int]] = ()
 ) -> Part:
-    told = histories(Path(on_trial.script.folder) / on_trial.script.journal)
+    journal = Path(on_trial.script.folder) / on_trial.script.journal
+    told = histories(journal)
     requests = placed(on_trial.running.ledger, ACCOUNT)
     orders = on_trial.running.ledger.audit.orders.values()
     own = [order for order in orders if order.account == ACCOUNT]
@@ -154,7 +157,7 @@ def _counted(
         findings,
         steps=steps,
         sent=len(requests),
-        refused=sum(line.get("code") == -1021 for line in requests),
+        refused=rejected(journal, SKEWED),
         early=sum("failed" in statuses and name in came for name, statuses in told.items()),
         after=[sum(stepped < order.accepted_us < ended for order in own) for stepped, ended in spans],
     )
