@@ -28,7 +28,7 @@ SHORT_S = 1.0
 """In short a line is asked after so much silence, and given so much time for an answer."""
 STALE_AFTER_S = 1.5
 FOUND_S = 15.0
-DRIPS_S = 2.0
+DRIPS_S = 1.5
 
 
 class Times(Struct):

@@ -99,7 +99,7 @@ class Part(Struct, frozen=True):
 def run(bench: Bench) -> Outcome:
     bots = bench.many(short=1, long=2)
     with ThreadPoolExecutor(bots) as pool:
-        parts = [*pool.map(partial(_part, bench, silences=bench.many(short=3, long=60)), range(bots))]
+        parts = [*pool.map(partial(_part, bench, silences=bench.many(short=2, long=60)), range(bots))]
     findings = [finding for part in parts for finding in part.findings]
     orders = sum(part.orders for part in parts)
     figures: Sequence[Figure] = [

@@ -200,7 +200,7 @@ def run(bench: Bench) -> Outcome:
 
         def measure() -> None:
             bots = [_connected(one) for one in (without, with_)]
-            for _ in range(bench.many(short=3, long=60)):
+            for _ in range(bench.many(short=2, long=60)):
                 alone, together = (one.ages(for_s=2.0 if is_long else 0.5) for one in bots)
                 result.pairs.append((alone, together))
             for one in bots:
