@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bowstring.core.errors import ConfigError
 from bowstring.trading.guards.max_open_orders import MaxOpenOrders
 from bowstring.trading.messages import FINAL, OrderStatus
-from tests.trading.guards.told import fill, judged, place, replace, tell, update, verdicts
+from tests.trading.guards.told import fill, judged, listing, place, replace, tell, update, verdicts
 
 
 @given(st.integers(1, 20))
@@ -81,6 +81,17 @@ def test_orders_of_before_a_restart_count() -> None:
     tell(guard, update("unknown", client_order_id="1"), update("open", client_order_id="2"))
 
     assert judged(guard, place(client_order_id="3")) is not None
+
+
+def test_a_limit_for_what_no_venue_lists_refuses_everything() -> None:
+    guard = MaxOpenOrders(1, symbol="BTCUSDT")
+    tell(guard, listing("BTC/USDT", seq=1))
+    reason = 'MaxOpenOrders("BTCUSDT"): the bot\'s venues list no BTCUSDT; did you mean BTC/USDT?'
+    assert judged(guard, place(cause=2)) == reason
+
+    everywhere = MaxOpenOrders(1)
+    tell(everywhere, listing("BTC/USDT", seq=1))
+    assert judged(everywhere, place(cause=2)) is None
 
 
 @pytest.mark.parametrize("limit", [0, -1])

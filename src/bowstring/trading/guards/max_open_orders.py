@@ -1,16 +1,18 @@
 """How many orders may be open at once."""
 
 from bowstring.core.errors import ConfigError
+from bowstring.trading.guards.listing import ListingGuard
 from bowstring.trading.guards.live_orders import LiveOrderGuard
 from bowstring.trading.messages import Side
 from bowstring.trading.new_orders import NewOrder
 
 
-class MaxOpenOrders(LiveOrderGuard):
+class MaxOpenOrders(LiveOrderGuard, ListingGuard):
     """Refuses an order when ``limit`` orders are live, of all strategies at every venue; with a ``symbol``, in that.
 
     Pending and unknown ones are live, and an order about to be replaced besides its replacement. What ``reduces`` a
     position is one more all the same: cancel another first.
+    A symbol that no venue lists would limit nothing: then every order is refused, in whatever symbol.
     """
 
     def __init__(self, limit: int, *, symbol: str = "") -> None:
@@ -26,6 +28,8 @@ class MaxOpenOrders(LiveOrderGuard):
 
     def objection(self, order: NewOrder, side: Side) -> str | None:
         """Refuse one too many."""
+        if self._symbol and (unlisted := self.unlisted(self._symbol, among=self.listed_symbols, order=order)):
+            return unlisted
         if not self.concerns(order.symbol):
             return None
         if self.live.working >= self._limit:
