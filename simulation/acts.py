@@ -27,8 +27,8 @@ from simulation.venue_orders import LOT, TICK
 from simulation.world import World
 
 TROUBLED_S = 10.0, 20.0, 30.0
-HEALTHY_S = 60.0
-CALM_S = 48.0
+HEALTHY_S = 112.0
+CALM_S = 100.0  # what is unknown is asked about every 30 s at last, and an answer may take 5 s
 PROBED_S = 10.0
 MOST_S = 3000.0
 FILE_SHARE = 0.5  # of worlds that have a journal in a file
