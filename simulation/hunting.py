@@ -43,9 +43,10 @@ class Hunt(NamedTuple):
 
 
 def hunt(seeds: Sequence[int], *, with_memory: bool, processes: int) -> Iterator[Caught]:
-    """Have every mutant hunted, ``with_memory`` first by the seed that caught it last time."""
+    """Have every mutant hunted; ``with_memory`` those that a known seed has caught, first by that."""
     remembered = recall() if with_memory else {}
-    hunts = [Hunt(wrong, [*remembered.get(wrong, ()), *seeds]) for wrong in MUTANTS]
+    hunted = [wrong for wrong in MUTANTS if wrong in remembered or not with_memory]
+    hunts = [Hunt(wrong, [*remembered.get(wrong, ()), *seeds]) for wrong in hunted]
     return spread(Hunt.run, hunts, processes=processes)
 
 
