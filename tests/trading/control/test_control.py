@@ -699,13 +699,13 @@ async def test_one_command_halts_all_accounts(alice: Operator) -> None:
 
 
 @simulated
-async def test_a_journal_s_commands_are_for_the_accounts_that_share_it(alice: Operator, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    async with TwoAccounts(alice.journal, Operator(other).journal) as bot:
-        await bot.engine.started.wait()
+async def test_a_bot_has_one_journal(tmp_path: Path) -> None:
+    journals = [MemoryJournal(control_file=str(tmp_path / name)) for name in ("one", "other")]
+    bots = [Bot(ScriptedGateway(venue=f"venue {n}"), journal=journal) for n, journal in enumerate(journals)]
+    engine = Engine(executors=[bot.executor for bot in bots], clock=simulated_clock())
 
-        assert await alice.tell(position(venue="second")) == (False, "there is no venue second; there are: first")
+    with pytest.raises(ConfigError, match="and another executor one of its own: give both one"):
+        await engine.run()
 
 
 @simulated
