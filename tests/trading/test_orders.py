@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from bowstring.core.errors import NotSent
 from bowstring.trading.gateway import OrderReport
-from bowstring.trading.messages import FINAL, OrderStatus, OrderUpdate
-from bowstring.trading.orders import RANK, Order, advance, contradiction, is_news
+from bowstring.trading.messages import FINAL, OrderStatus, OrderUpdate, ReplaceOrder
+from bowstring.trading.orders import RANK, Order, advance, contradiction, intended, is_news
 
 ORDER = Order(
     strategy="bidder",
@@ -229,3 +230,10 @@ def test_what_cannot_be_true_together_is_named(known: OrderReport, told: OrderRe
 )
 def test_what_can_be_true_together_is_no_contradiction(known: OrderReport, told: OrderReport) -> None:
     assert contradiction(after(known), told) is None
+
+
+def test_a_replacement_of_an_order_that_is_not_known_asks_for_none() -> None:
+    action = ReplaceOrder(client_order_id="old", new_client_order_id="new", quantity=Decimal(1), price=Decimal(1))
+
+    with pytest.raises(NotSent, match="new is to replace an order that is not known"):
+        intended(action)
