@@ -41,7 +41,7 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m faults")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
-    parser.add_argument("--short", action="store_true", help="every row for a moment, and some mutants, as in CI")
+    parser.add_argument("--short", action="store_true", help="every row for a moment, and some mutants")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn at random (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=6, help="bots at once in a row (default: %(default)s)")
     parser.add_argument("--mutants", action="store_true", help="run the rows with what is broken on purpose")
