@@ -1,7 +1,7 @@
 """What outlives a process: the real journal, and how one process reaches it, which may fail, be slow, or end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,7 @@ from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.journal.port import Journal, News, Remembered
 from bowstring.trading.messages import Fill, OrderUpdate, PlaceOrder, Position, RiskStateChanged
 from bowstring.trading.new_orders import NewOrder, new_id
+from bowstring.trading.orders import Order
 from simulation.fate import Fate
 from simulation.process import Process
 
@@ -241,6 +242,9 @@ class JournalOfProcess:
 
     def recall(self, venue: str) -> Remembered:
         return self._journal.recall(venue)
+
+    def strays(self, venues: Collection[str]) -> Sequence[Order]:
+        return self._journal.strays(venues)
 
     def guard_states(self) -> Mapping[str, str]:
         return self._journal.guard_states()

@@ -94,7 +94,9 @@ class Life:
     def release_locks(self) -> None:
         """Give back what the system takes back from a dead process."""
         for executor in self._executors:
-            executor._account_lock.release()  # pyright: ignore[reportPrivateUsage]  # as the system does
+            connection = getattr(executor, "_connection", None)  # it has none before its start
+            if connection is not None:
+                connection._lock.release()  # as the system does
 
     def note_sent(self, venue: str, method: str, order: PlaceOrder | OrderRef) -> None:
         """A gateway is handed a request."""
@@ -130,7 +132,13 @@ class Life:
     def _trader(self, name: str) -> Trader:
         kind = SlowTrader if name in self._character.slow else Trader
         random = Random(f"{self._character.seed}/{self.number}/{name}")
-        return kind(name, random=random, eagerness=self._character.eagerness, block=self._loop.block)
+        return kind(
+            name,
+            random=random,
+            eagerness=self._character.eagerness,
+            is_stubborn=self._character.is_stubborn,
+            block=self._loop.block,
+        )
 
     def _guards(self) -> list[Guard]:
         limits: list[Guard] = [MaxPosition(symbol, self._character.max_position) for symbol in SYMBOLS]

@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from bowstring.core.errors import ConfigError, Disconnected, Rejected
+from bowstring.core.errors import ConfigError, Rejected
 from bowstring.testing.simulation import SimulatedLoop, simulated_clock
 from bowstring.trading.executor import OrderExecutor, Policy
 from tests.trading.bot import Bot, buy, simulated, until
@@ -89,15 +89,15 @@ async def test_a_venue_that_refuses_it_keeps_the_bot_from_starting() -> None:
 
 
 @simulated
-async def test_a_venue_that_does_not_confirm_it_keeps_the_bot_from_starting() -> None:
+async def test_no_order_is_sent_before_the_venue_has_confirmed_it(caplog: pytest.LogCaptureFixture) -> None:
     venue = gateway()
     venue.then("cancel_after", silence(arrives_s=0))
 
-    with pytest.raises(Disconnected, match="venue did not confirm its dead-man switch within 5 s"):
-        async with guarded(venue):
-            pass
+    async with guarded(venue) as bot:
+        assert [what for method, what in venue.calls if method == "cancel_after"] == ["9", "9"]
+        await bot.open()
 
-    assert [what for method, what in venue.calls if method == "cancel_after"] == ["9", "0"]
+    assert "venue did not confirm its dead-man switch within 5 s" in caplog.text
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.9, -1.0, float("inf"), float("nan")])

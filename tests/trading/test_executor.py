@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from bowstring.core.errors import ConfigError, NotSent
+from bowstring.core.errors import ConfigError, NotSent, Rejected
 from bowstring.core.messages import ActionDone, CollectorDown, ComponentFailed
 from bowstring.market.instrument import InstrumentListed
 from bowstring.testing.simulation import simulated_clock
@@ -29,15 +29,26 @@ async def test_instruments_and_balances_are_told_before_anything_trades() -> Non
         assert bot.trader.instrument("BTC/USDT").base == "BTC"
 
 
+@pytest.mark.parametrize("answer", [reset(), silence()], ids=["reset", "silence"])
 @simulated
-async def test_a_gateway_that_cannot_be_opened_is_the_engines_failure() -> None:
+async def test_a_venue_that_cannot_be_reached_is_tried_again_until_it_can(answer: Reply) -> None:
     gateway = ScriptedGateway()
-    gateway.then("open", reset())
+    gateway.then("open", answer)
 
-    with pytest.raises(ConnectionResetError):
+    async with Bot(gateway) as bot:
+        assert gateway.count("open") == 2
+        await bot.open()
+
+
+@simulated
+async def test_a_venue_that_says_no_is_the_engines_failure() -> None:
+    gateway = ScriptedGateway()
+    gateway.then("open", rejected())
+
+    with pytest.raises(Rejected, match=r"^no\b"):
         async with Bot(gateway):
             pass
-    assert gateway.count("close") == 1
+    assert (gateway.count("open"), gateway.count("close")) == (1, 1)
 
 
 @pytest.mark.parametrize("argument", ["on_stop", "on_halt"])

@@ -1,16 +1,21 @@
 """How every start begins: with what is on record, and what the venue says to it."""
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
+from bowstring.core.components import Executor, on
 from bowstring.core.engine import Engine
 from bowstring.core.errors import StopIncomplete
-from bowstring.core.messages import Event, KillSwitch
+from bowstring.core.messages import Action, ActionClosed, ActionDone, ActionRefused, Event, KillSwitch
 from bowstring.testing.simulation import simulated_clock
+from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.gateway import OrderReport
 from bowstring.trading.journal.memory import MemoryJournal
+from bowstring.trading.journal.port import News
 from bowstring.trading.messages import (
     Fill,
     GuardState,
@@ -18,11 +23,12 @@ from bowstring.trading.messages import (
     Position,
     ReconcileMismatch,
     Recovered,
+    RiskState,
     RiskStateChanged,
 )
-from tests.trading.bot import Bot, simulated, until
+from tests.trading.bot import Bot, Do, Feed, Recorder, Trader, buy, simulated, until
 from tests.trading.crash import Lives
-from tests.trading.scripted import ScriptedGateway, silence
+from tests.trading.scripted import ScriptedGateway, rejected, reset, silence
 
 
 def told(bot: Bot, kind: type[Event]) -> list[str]:
@@ -39,6 +45,60 @@ async def test_who_has_nothing_is_told_so_before_it_trades() -> None:
         ("one", "venue", (), {}),
         ("two", "venue", (), {}),
     ]
+
+
+@simulated
+async def test_a_venue_that_cannot_be_reached_stays_closed_and_the_other_one_trades() -> None:
+    gateways = [ScriptedGateway(venue="here"), ScriptedGateway(venue="away")]
+    gateways[1].script = lambda method: reset() if method == "open" else None
+    executors = [OrderExecutor(gateway) for gateway in gateways]
+    feed, trader, recorder = Feed(), Trader(), Recorder()
+    engine = Engine(collectors=[feed], strategies=[trader], executors=[*executors, recorder], clock=simulated_clock())
+    running = asyncio.create_task(engine.run())
+    await engine.started.wait()
+    await asyncio.sleep(0.001)
+    orders = [replace(buy(), venue=gateway.venue) for gateway in gateways]
+    feed.emit(Do(strategy="trader", actions=tuple(orders)))
+    await asyncio.sleep(1)
+
+    assert simulated_clock().monotonic_ns() >= 50e9
+    assert [closed.reason for closed in recorder.events if isinstance(closed, ActionRefused)] == [
+        "no orders for away: it is not connected yet"
+    ]
+    assert [order.status for order in executors[0].blotter.live.values()] == ["open"]
+
+    gateways[1].script = lambda _method: None
+    await until(lambda: not executors[1]._desk.closed)
+    engine.stop()
+    await running
+
+
+@simulated
+async def test_a_venue_that_says_no_after_the_start_stays_closed_and_that_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gateway = ScriptedGateway()
+    gateway.script = lambda method: reset() if method == "open" else None
+    async with Bot(gateway) as bot:
+        gateway.script = lambda method: rejected() if method == "open" else None
+        await asyncio.sleep(60)
+
+        assert bot.outcome(bot.place()) == ("ActionRefused", "no orders for venue: it cannot be connected, no")
+    assert "no orders before the bot is started anew, no" in caplog.text
+
+
+@simulated
+async def test_orders_on_record_are_told_also_of_a_venue_that_cannot_be_reached() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        order = await bot.open()
+        lives.kill(bot)
+    lives.gateway.script = lambda method: reset() if method == "open" else None
+    async with lives.life() as again:
+        assert [update.status for update in again.events(OrderUpdate)] == ["open"]
+        await again.stop()
+        assert again.trader.orders[order].status == "open"
+    assert order in again.left
 
 
 @simulated
@@ -194,6 +254,84 @@ async def test_guards_are_told_what_they_asked_to_be_kept() -> None:
         lives.kill(bot)
     async with lives.life() as again:
         assert [(kept.guard, kept.state) for kept in again.events(GuardState)] == [("DailyLoss", "2")]
+
+
+@simulated
+async def test_of_executors_that_share_a_journal_one_puts_on_record_what_a_guard_asks_to_be_kept() -> None:
+    journal = Counting()
+    async with Bot(journal=journal) as bot, Bot(ScriptedGateway(venue="other"), journal=journal) as other:
+        for one in (bot, other):  # each bot's queue has it, as all executors of one bot do
+            one.publish(GuardState(guard="DailyLoss", state="1"))
+        await asyncio.sleep(0.001)
+    assert journal.written.count(GuardState) == 1
+
+
+@simulated
+async def test_a_start_puts_nothing_on_record_that_is_there() -> None:
+    journal = Counting()
+    journal.write(
+        [GuardState(guard="DailyLoss", state="1"), RiskStateChanged(state="halted", reason="enough", by="me")]
+    )
+    async with Bot(journal=journal) as bot:
+        assert [type(told) for told in bot.events(Event) if isinstance(told, GuardState | RiskStateChanged)] == [
+            GuardState,
+            RiskStateChanged,
+        ]
+    assert (journal.written.count(GuardState), journal.written.count(RiskStateChanged)) == (1, 1)
+
+
+class Counting(MemoryJournal):
+    """Remembers the types of what was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[type[object]] = []
+
+    def write(self, news: Sequence[News], /) -> None:
+        self.written += map(type, news)
+        super().write(news)
+
+
+class Bet(Action, frozen=True, kw_only=True):
+    """An action that adds risk, for an executor that knows of no journal."""
+
+    @property
+    def adds_risk(self) -> bool:
+        return True
+
+
+class Bookmaker(Executor):
+    """Takes bets."""
+
+    @on(Bet)
+    def take(self, _bet: Bet) -> None:
+        pass
+
+
+@pytest.mark.parametrize("state", ["reducing", "halted"])
+@simulated
+async def test_other_executors_take_no_risk_after_a_restart_either(state: RiskState) -> None:
+    journal = MemoryJournal()
+    journal.write([RiskStateChanged(state=state, reason="enough", by="me")])
+    feed, trader, recorder = Feed(), Trader(), Recorder()
+    executors = [OrderExecutor(ScriptedGateway(), journal=journal), Bookmaker(), recorder]
+    engine = Engine(collectors=[feed], strategies=[trader], executors=executors, clock=simulated_clock())
+    running = asyncio.create_task(engine.run())
+    await engine.started.wait()
+    await asyncio.sleep(0.001)
+    feed.emit(Do(strategy="trader", actions=(Bet(),)))
+    await asyncio.sleep(0.001)
+    engine.rearm()
+    feed.emit(Do(strategy="trader", actions=(Bet(),)))
+    await asyncio.sleep(0.001)
+    engine.stop()
+    await running
+
+    closings = [closed for closed in recorder.events if isinstance(closed, ActionClosed)]
+    assert [(type(closed), closed.reason) for closed in closings] == [
+        (ActionRefused, f"trading is {state} by me: enough"),
+        (ActionDone, ""),
+    ]
 
 
 @simulated

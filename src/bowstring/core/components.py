@@ -45,6 +45,10 @@ class Running(Protocol):
         """See `Engine.kill`."""
         ...
 
+    def refuse_risk(self, reason: str) -> None:
+        """See `Engine.refuse_risk`."""
+        ...
+
     def rearm(self) -> None:
         """See `Engine.rearm`."""
         ...

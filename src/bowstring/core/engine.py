@@ -117,7 +117,7 @@ class Engine:
         It may be called in any thread, and by a signal handler. So it works also while a handler keeps the event loop
         from running: what that one returns adds no risk any more, and the event is delivered as soon as the loop runs.
         """
-        self._queue.actions.refusing_risk["kill switch"] = f"the kill switch was pulled by {by}: {reason}"
+        self.refuse_risk(f"the kill switch was pulled by {by}: {reason}")
         pulled = KillSwitch(reason=reason, by=by)
         if self._loop is None:
             self._pull(pulled)
@@ -125,9 +125,13 @@ class Engine:
         with suppress(RuntimeError):  # the loop is closed: there is nothing left to stop
             self._loop.call_soon_threadsafe(self._pull, pulled)
 
+    def refuse_risk(self, reason: str) -> None:
+        """From this call on nothing that adds risk is carried out, until `rearm`. It may be called in any thread."""
+        self._queue.actions.refusing_risk["trading"] = reason
+
     def rearm(self) -> None:
         """Carry out again what adds risk. What executors keep to themselves, as that trading is halted, stays so."""
-        self._queue.actions.refusing_risk.pop("kill switch", None)
+        self._queue.actions.refusing_risk.pop("trading", None)
 
     def resume(self, name: str) -> None:
         """Let a halted strategy or guard go on. For the event loop's thread only.

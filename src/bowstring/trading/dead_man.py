@@ -10,7 +10,6 @@ import logging
 from bowstring.core.errors import ConfigError, Disconnected, NotSent, Rejected
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import Gateway
-from bowstring.trading.reconciliation import Reconciliation
 
 PARTS = 3  # so often it is renewed within its time; Binance's example: every 30 s of 120
 SOONER = 4  # so many times as soon it is tried again
@@ -36,11 +35,10 @@ def check_dead_man(seconds: float | None, gateway: Gateway) -> None:
 class DeadMan:
     """Has a venue count down ``seconds``, and begin anew before they are over. ``is_armed``: it may be counting."""
 
-    def __init__(self, desk: Desk, *, seconds: float, reconciliation: Reconciliation, reconcile_every_s: float) -> None:
+    def __init__(self, desk: Desk, *, seconds: float, reconcile_every_s: float) -> None:
         self.is_armed = False
         self._desk = desk
         self._seconds = seconds
-        self._reconciliation = reconciliation
         self._old_s = PERIODS * reconcile_every_s
         self._period_s = seconds / PARTS
         self._acts_ns = 0  # not before, as it has confirmed
@@ -115,7 +113,7 @@ class DeadMan:
             return f"the event loop was {late_s:.1f} s late"
         if self._desk.down:
             return self._desk.down
-        age_s = (self._now_ns() - self._reconciliation.succeeded_ns) / 1e9
+        age_s = (self._now_ns() - self._desk.reconciled_ns) / 1e9
         return f"the venue has not told in full for {age_s:.0f} s how things stand" if age_s > self._old_s else ""
 
     async def _renew(self) -> None:

@@ -12,6 +12,7 @@ from msgspec.json import decode, encode
 
 from bowstring.core.clock import Clock
 from bowstring.core.messages import Event
+from bowstring.core.supervision import pauses
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.gateway import BalanceReport, FillReport, Gateway, OrderReport, Report
 from bowstring.trading.journal.port import Cursor, Journal, News
@@ -33,8 +34,8 @@ class Desk:
     first, ``unguarded()``, where the venue is to act if this bot cannot, like the others. ``disputed`` says by symbol
     why no new risk may be taken in it; ``problems`` are all present disagreements, their symbols and amounts by keys.
     ``balances`` are the latest, and ``balances_told`` counts those that the private stream told, and fills, which
-    change them. ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept
-    it.
+    change them. ``reconciled_ns`` is when the venue last told in full how things stand, on the monotonic clock; 0:
+    never. ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept it.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Desk:
         self._settled: dict[str, Decimal] = {}
         self.balances: dict[str, BalanceReport] = {}
         self.balances_told = 0
+        self.reconciled_ns = 0
         self._is_over = False
         self.journal_failure = ""
         self._emit = emit
@@ -89,10 +91,14 @@ class Desk:
         """Put events on record, then publish them; those that this brings about come after the last of them."""
         told = list(events)
         self.keep([*told, cursor] if cursor else told)
-        for event in told:
+        self.publish(told)
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Publish events that are on record."""
+        for event in events:
             if isinstance(event, ReconcileMismatch):
                 self.disputed[event.symbol] = event.reason
-        self._outbox.extend(told)
+            self._outbox.append(event)
         while self._outbox:
             self._emit(self._outbox.popleft())
 
@@ -150,6 +156,21 @@ class Desk:
         """The venue's answer to a question. Raises TimeoutError when it takes too long, and what the gateway raises."""
         async with asyncio.timeout(self.answer_s):
             return await answer
+
+    async def insist(
+        self, attempt: Callable[[], Awaitable[T]], what: str, *, fatal: tuple[type[Exception], ...] = ()
+    ) -> T:
+        """What comes of an attempt, which is made again until it succeeds. Raises what is ``fatal``."""
+        pauses_s = pauses(self.clock)
+        while True:
+            try:
+                return await attempt()
+            except fatal:
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever a gateway raises: it is asked again
+                pause_s = next(pauses_s)
+                log.warning("%s: not %s, %r; again in %.1f s", self.gateway.venue, what, error, pause_s)
+            await asyncio.sleep(pause_s)
 
     def own(self, work: Coroutine[object, object, None]) -> None:
         """Do some work that ends by itself or with the desk; none any more when that is closed."""

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
+from msgspec.structs import replace
+
 from bowstring.core.components import Emit, Executor, on
 from bowstring.core.errors import ConfigError, NotSent, StopIncomplete
 from bowstring.core.messages import (
@@ -24,17 +26,16 @@ from bowstring.core.messages import (
     Resumed,
 )
 from bowstring.core.watchdog import LONG_S
-from bowstring.market.instrument import InstrumentListed
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.cancelling import Canceller
+from bowstring.trading.connection import Connection
 from bowstring.trading.control.control import Control
 from bowstring.trading.control.files import ControlFiles
 from bowstring.trading.control.hand import Hand
 from bowstring.trading.dead_man import DISARM_S, DeadMan, check_dead_man
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import Gateway
-from bowstring.trading.hedging import HedgeGroup
-from bowstring.trading.journal.account_lock import AccountLock
+from bowstring.trading.hedging import HedgeGroup, joined
 from bowstring.trading.journal.opening import journal_of
 from bowstring.trading.journal.port import Journal
 from bowstring.trading.messages import (
@@ -59,7 +60,6 @@ RISK_RANK: dict[RiskState, int] = {"active": 0, "reducing": 1, "halted": 2}
 RECONCILE_S = 30.0
 RECOVER_S = 50.0  # the engine gives a start 60 s
 STOP_S = 5.6  # the engine gives executors 7 s, of which half a one each is for the desk and for the gateway to close
-CLOSE_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -101,53 +101,53 @@ class OrderExecutor(Executor):
         self._gateway = gateway
         self._journal = journal_of(journal)
         self._journal_is_open = False
-        self._is_connected = False
         self._control: Control | None = None
-        self._account_lock = AccountLock()
         self._on_stop = on_stop
         self._on_halt = on_halt
         self._reconcile_every_s = reconcile_every_s
         self._dead_man_s = dead_man_s
-        self._dead_man: DeadMan | None = None
-        self._hedges = self._join(hedges)
+        self._hedges = joined(hedges, self.venue, self.blotter)
 
     async def start(self, emit: Emit) -> None:
         """Recover: see `Recovery`. Where that takes too long the venue stays closed until it is done."""
         self._desk = desk = Desk(
             self._gateway, blotter=self.blotter, journal=self._journal, emit=emit, clock=self.clock
         )
+        self._connection = self._connect(desk)
         self._unsent = Unsent(desk)
         self._sender = Sender(desk, unsent=self._unsent, hedges=self._hedges)
         self._canceller = Canceller(desk)
         self._replacer = Replacer(desk, unsent=self._unsent, sender=self._sender, canceller=self._canceller)
         is_first = self._journal.open(self.clock)
         self._journal_is_open = True
-        self._guard_states = dict(self._journal.guard_states())
         self._recovery = Recovery(desk, on_stream=self._on_stream)
         if self._journal.control_file:
             desk.is_killed = ControlFiles(self._journal.control_file).is_killed
         if is_first and self._journal.control_file:
             self._control = Control(desk, engine=self.engine)
             self._control.begin()
-        instruments = await self._gateway.open()
-        self._account_lock.acquire(self._gateway.account, now_ns=self.clock.now_ns())
-        self._is_connected = True
-        self.blotter.instruments = {instrument.symbol: instrument for instrument in instruments}
-        desk.tell(InstrumentListed(symbol=instrument.symbol, instrument=instrument) for instrument in instruments)
         self._check_sole_journal()
         self.engine.shared.append(Hand(desk, strategies=self.strategies))
         if is_first:
-            self._recovery.recall_risk(self._guard_states)
-        if self._dead_man_s is not None:
-            self._dead_man = DeadMan(
-                desk,
-                seconds=self._dead_man_s,
-                reconciliation=self._recovery.reconciliation,
-                reconcile_every_s=self._reconcile_every_s,
-            )
-            await self._dead_man.arm()
-        await self._recovery.run(self.strategies, within_s=RECOVER_S)
+            self._recall_risk()
+        await self._recovery.run(self.strategies, connect=self._connection.make, within_s=RECOVER_S)
         desk.own(self._recovery.reconciliation.keep_on(every_s=self._reconcile_every_s))
+
+    def _connect(self, desk: Desk) -> Connection:
+        if self._dead_man_s is None:
+            return Connection(desk, dead_man=None)
+        dead_man = DeadMan(desk, seconds=self._dead_man_s, reconcile_every_s=self._reconcile_every_s)
+        return Connection(desk, dead_man=dead_man)
+
+    def _recall_risk(self) -> None:
+        """Tell guards what they asked to be kept, and everybody that trading is not what it should be."""
+        risk = self._journal.risk
+        self._desk.publish(
+            GuardState(guard=guard, state=state) for guard, state in self._journal.guard_states().items()
+        )
+        if risk.state != "active":
+            self.engine.refuse_risk(f"trading is {risk.state} by {risk.by}: {risk.reason}")
+            self._desk.publish([replace(risk, seq=0, cause=0, received_ns=0, depth=0)])
 
     def _check_sole_journal(self) -> None:
         """Two journals would keep two states of risk, and each its half of what the bot has done."""
@@ -162,22 +162,15 @@ class OrderExecutor(Executor):
         if self._control is not None:
             self._control.close()
         left = await self._wind_up()
-        switch = ""
-        if self._dead_man is not None:
-            switch = await self._dead_man.stand_down(is_needed=bool(left) and self._on_stop == "cancel")
-        await self._desk.close(within_s=CLOSE_S)
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await self._gateway.close()
-        except Exception as error:  # whatever a gateway raises: what is left matters more
-            log.error("%s: failed to close", self.name, exc_info=error)
-        self._account_lock.release()
+        switch = await self._connection.end(is_guard_needed=bool(left) and self._on_stop == "cancel")
+        lost = self._control.strays() if self._control is not None else []
         if self._journal_is_open:
             self._journal.close()
         names = ", ".join(f"{order.client_order_id} ({order.symbol}, {order.status})" for order in left)
         orders = f"orders that may be alive at {self.venue}: {names}" if left else ""
-        if orders or switch:
-            raise StopIncomplete("; ".join(filter(None, (orders, switch))))
+        strays = f"orders that nobody looked after: {', '.join(lost)}" if lost else ""
+        if orders or switch or strays:
+            raise StopIncomplete("; ".join(filter(None, (orders, switch, strays))))
 
     def admit(self, actions: Sequence[Action]) -> None:
         """Record the intents of all orders that one handler returned, in one transaction."""
@@ -229,8 +222,7 @@ class OrderExecutor(Executor):
     @on(GuardState)
     def keep(self, kept: GuardState) -> None:
         """Put on record what a guard asks to be kept."""
-        if self._guard_states.get(kept.guard) != kept.state:
-            self._guard_states[kept.guard] = kept.state
+        if self._journal.guard_states().get(kept.guard) != kept.state:  # of several executors, one
             self._desk.keep([kept])
 
     @on(RiskStateChanged)
@@ -251,18 +243,9 @@ class OrderExecutor(Executor):
         if blocked.blocked_s >= LONG_S:
             self._desk.pause(f"{blocked.handler} blocked the event loop for {blocked.blocked_s:.1f} s")
 
-    def _join(self, hedges: Sequence[HedgeGroup]) -> dict[str, HedgeGroup]:
-        by_symbol: dict[str, HedgeGroup] = {}
-        for group in hedges:
-            group.join(self.venue, self.blotter)
-            for symbol in (symbol for venue, symbol in group.members if venue == self.venue):
-                if symbol in by_symbol:
-                    raise ConfigError(f"{symbol} at {self.venue} is in two hedge groups: let it be in one")
-                by_symbol[symbol] = group
-        return by_symbol
-
     def _bring_to(self, state: RiskState, *, reason: str, by: str) -> None:
         if RISK_RANK[state] > RISK_RANK[self._journal.risk.state]:
+            self.engine.refuse_risk(f"trading is {state} by {by}: {reason}")
             now_ns = self.clock.now_ns()
             self._desk.tell([RiskStateChanged(state=state, reason=reason, by=by, time_ns=now_ns)])
 
@@ -288,10 +271,10 @@ class OrderExecutor(Executor):
     async def _wind_up(self) -> list[Order]:
         """Do what the policy says, as far as there is time; returns the orders that it leaves in doubt."""
         live = self.blotter.live
-        if not self._is_connected:
+        if not self._connection.is_made:
             return self._in_doubt()
         try:
-            async with asyncio.timeout(STOP_S - (DISARM_S if self._dead_man else 0)):
+            async with asyncio.timeout(STOP_S - (DISARM_S if self._dead_man_s else 0)):
                 if self._on_stop == "cancel":
                     await self._canceller.end(list(live.values()))
                 else:

@@ -1,5 +1,6 @@
 """Hedge groups: symbols, at one or several venues, of which only the net position is at risk."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce
 
@@ -38,3 +39,15 @@ class HedgeGroup:
             raise Refused(f"nobody knows what reduces a hedge with {missing[0]}: give its executor the group too")
         parts = (self._blotters[venue].reducible(strategy, symbol, side=side) for venue, symbol in self.members)
         return reduce(EXACT.add, parts, ZERO)
+
+
+def joined(groups: Iterable[HedgeGroup], venue: str, blotter: Blotter) -> dict[str, HedgeGroup]:
+    """Let groups know the orders and positions of a venue; returns them by their symbols there."""
+    by_symbol: dict[str, HedgeGroup] = {}
+    for group in groups:
+        group.join(venue, blotter)
+        for symbol in (symbol for place, symbol in group.members if place == venue):
+            if symbol in by_symbol:
+                raise ConfigError(f"{symbol} at {venue} is in two hedge groups: let it be in one")
+            by_symbol[symbol] = group
+    return by_symbol

@@ -6,14 +6,12 @@ disagree about, twice and for longer than the venue's questions lag, is a `Recon
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
 
 from bowstring.core.messages import Event
-from bowstring.core.supervision import pauses
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderReport
 from bowstring.trading.journal.port import Cursor
@@ -23,8 +21,6 @@ from bowstring.trading.resolution import ref
 
 MARGIN_NS = 60 * 1_000_000_000  # a venue's clocks differ among themselves, and a fill told twice is one
 DOUBTED_S = 5.0  # a disagreement that is gone by then was none
-
-log = logging.getLogger(__name__)
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -37,10 +33,9 @@ class Problem(Struct, frozen=True, kw_only=True):
 
 
 class Reconciliation:
-    """Asks one venue. ``succeeded_ns`` is when it last was asked in full, on the monotonic clock; 0: never."""
+    """Asks one venue."""
 
     def __init__(self, desk: Desk, *, cursor_ns: int) -> None:
-        self.succeeded_ns = 0
         self._desk = desk
         self._cursor_ns = cursor_ns
         self._lock = asyncio.Lock()
@@ -51,19 +46,12 @@ class Reconciliation:
         async with self._lock:
             answers = await self._ask()
             self._take(answers)
-            self.succeeded_ns = self._desk.clock.monotonic_ns()
+            self._desk.reconciled_ns = self._desk.clock.monotonic_ns()
         self._desk.notice()
 
     async def until_done(self) -> None:
         """Run until that has succeeded once."""
-        for pause_s in pauses(self._desk.clock):
-            try:
-                await self.run()
-            except Exception as error:  # noqa: BLE001  # whatever a gateway raises: it is asked again
-                log.warning("%s: not reconciled, %r", self._desk.gateway.venue, error)
-                await asyncio.sleep(pause_s)
-            else:
-                return
+        await self._desk.insist(self.run, "reconciled")
 
     async def keep_on(self, *, every_s: float) -> None:
         """Run every so many seconds, and at once where the desk is paused, until cancelled."""

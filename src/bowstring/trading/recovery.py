@@ -7,15 +7,15 @@ Orders that are still unknown are resolved, then every strategy is told where it
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-
-from msgspec.structs import replace
+from collections.abc import Awaitable, Callable, Iterable
 
 from bowstring.trading.desk import Desk
-from bowstring.trading.messages import GuardState, Recovered
+from bowstring.trading.messages import Recovered
 from bowstring.trading.private_stream import PrivateStream
 from bowstring.trading.reconciliation import Reconciliation
 from bowstring.trading.resolution import Doubt
+
+Connect = Callable[[], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ class Recovery:
 
     def __init__(self, desk: Desk, *, on_stream: Callable[[str, float], None]) -> None:
         self._desk = desk
+        self._is_told = False
         remembered = desk.journal.recall(desk.gateway.venue)
         desk.blotter.restore(remembered)
         desk.disputed.update(remembered.mismatches)
@@ -32,24 +33,22 @@ class Recovery:
         self.reconciliation = Reconciliation(desk, cursor_ns=remembered.cursor_ns)
         self._stream = PrivateStream(desk, reconciliation=self.reconciliation, on_change=on_stream)
 
-    def recall_risk(self, guard_states: Mapping[str, str]) -> None:
-        """Tell guards what they asked to be kept, and everybody that trading is not what it should be."""
-        risk = self._desk.journal.risk
-        self._desk.tell(GuardState(guard=guard, state=state) for guard, state in guard_states.items())
-        if risk.state != "active":
-            self._desk.tell([replace(risk, seq=0, cause=0, received_ns=0, depth=0)])
+    async def run(self, strategies: Iterable[str], *, connect: Connect, within_s: float) -> None:
+        """Recover. Returns when that is done, or after so many seconds: then it goes on, and the desk stays closed.
 
-    async def run(self, strategies: Iterable[str], *, within_s: float) -> None:
-        """Recover. Returns when that is done, or after so many seconds: then it goes on, and the desk stays closed."""
+        Raises what ``connect`` does.
+        """
         desk = self._desk
         self._why = desk.closed
-        self._close("it has not recovered yet")
-        desk.tell([*(order.update() for order in desk.blotter.live.values()), *desk.blotter.positions()])
-        desk.own(self._stream.run())
-        desk.own(self._recover(strategies))
-        await desk.until(lambda: not desk.closed, timeout_s=within_s)
-        if desk.closed:
-            log.error("%s: no orders yet, %s; it is tried on", desk.gateway.venue, desk.down or desk.closed)
+        recovering = asyncio.create_task(self._recover(strategies, connect))
+        desk.adopt(recovering)
+        done, _pending = await asyncio.wait({recovering}, timeout=within_s)
+        if done:
+            return recovering.result()
+        self._tell_record()
+        log.error("%s: no orders yet, %s, %s; it is tried on", desk.gateway.venue, desk.closed, desk.down)
+        recovering.add_done_callback(self._tell_end)
+        return None
 
     def tell(self, strategy: str) -> None:
         """Tell a strategy where it stands."""
@@ -59,9 +58,14 @@ class Recovery:
         venue = self._desk.gateway.venue
         self._desk.tell([Recovered(strategy=strategy, venue=venue, orders=orders, positions=positions)])
 
-    async def _recover(self, strategies: Iterable[str]) -> None:
-        await self._stream.up.wait()
+    async def _recover(self, strategies: Iterable[str], connect: Connect) -> None:
         desk = self._desk
+        self._close("it is not connected yet")
+        await connect()
+        self._close("it has not recovered yet")
+        self._tell_record()
+        desk.own(self._stream.run())
+        await self._stream.up.wait()
         unknown = [order for order in desk.blotter.live.values() if order.status == "unknown"]
         if unknown:
             names = ", ".join(order.client_order_id for order in unknown)
@@ -72,6 +76,18 @@ class Recovery:
             self.tell(strategy)
         self._close("")
         desk.notice()
+
+    def _tell_record(self) -> None:
+        """Tell, once, what is on record, as it stands by now."""
+        if not self._is_told:
+            self._is_told = True
+            blotter = self._desk.blotter
+            self._desk.tell([*(order.update() for order in blotter.live.values()), *blotter.positions()])
+
+    def _tell_end(self, recovering: "asyncio.Task[None]") -> None:
+        if not recovering.cancelled() and (error := recovering.exception()):
+            self._close(f"it cannot be connected, {error}")
+            log.critical("%s: no orders before the bot is started anew, %s", self._desk.gateway.venue, error)
 
     def _close(self, why: str) -> None:
         """Say why nothing is sent yet, unless it was closed for another reason meanwhile, such as a stop."""

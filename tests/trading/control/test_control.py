@@ -663,7 +663,7 @@ async def test_what_is_for_an_account_waits_until_that_has_started_and_what_is_f
 @simulated
 async def test_a_bot_that_cannot_reach_its_venue_yet_can_be_asked_and_killed(alice: Operator) -> None:
     gateway = ScriptedGateway()
-    gateway.then("open", answered(30.0))
+    gateway.then("open", answered(20.0))
     starting = asyncio.create_task(Bot(gateway, journal=alice.journal).__aenter__())
     await asyncio.sleep(1)
     answers = [await alice.tell(STATUS), await alice.tell(KILL)]
@@ -672,9 +672,25 @@ async def test_a_bot_that_cannot_reach_its_venue_yet_can_be_asked_and_killed(ali
     refused = bot.place()
     await bot.stop()
 
-    assert answers == [(True, "trading is active"), (True, "trading is halted")]
+    closed = "venue: no orders, it is not connected yet\nvenue: no new risk, its private stream is not up yet"
+    assert answers == [(True, f"trading is active\n{closed}"), (True, "trading is halted")]
     assert bot.outcome(refused)[0] == "ActionRefused"
     assert states(bot)[-1] == ("halted", "alice", "prices look wrong")
+
+
+@simulated
+async def test_live_orders_of_a_venue_that_the_bot_has_no_more_are_named(
+    alice: Operator, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Bot(ScriptedGateway(venue="old"), journal=alice.journal, on_stop="leave") as bot:
+        order = await bot.open()
+    async with Bot(ScriptedGateway(venue="new"), journal=alice.journal) as again:
+        status = await alice.tell(STATUS)
+
+    stray = f"{order} (old, BTC/USDT, open)"
+    assert status == (True, f"trading is active\nnobody looks after {stray}: the bot has no such venue")
+    assert f"nobody looks after {stray}: run the bot with their venue, which it had before" in caplog.text
+    assert again.left == f"orders new: orders that nobody looked after: {stray}"
 
 
 @simulated

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from bowstring.core.components import Running
-from bowstring.core.errors import BadMessage, EventsMissed, Refused
+from bowstring.core.errors import BadMessage, ConfigError, EventsMissed, Refused
 from bowstring.trading.control.commands import (
     Accept,
     Activate,
@@ -51,6 +51,7 @@ class Control:
         self._heeded_ns = self._seen_ns = self._looks = 0
         self._is_called = False
         self._ignored: set[str] = set()
+        self._strays: list[str] | None = None
         self._end = queue.SimpleQueue[None]()
         self._join: Callable[[], object] = _nothing
 
@@ -63,12 +64,25 @@ class Control:
         self._heeded_ns = self._files.kill_changed_ns()
         if self._heeded_ns:
             self._desk.keep(self._bring_to("halted", reason=self._kill_reason(), by=BY_FILE))
+        self._desk.own(self._tell_strays())
         self._loop = asyncio.get_running_loop()
         if self._desk.clock.has_threads:
             thread = self._desk.clock.start_thread(self._watch, name="control")
             self._join = partial(thread.join, JOIN_S)
         else:
             self._desk.own(self._watch_in_loop())
+
+    def strays(self) -> list[str]:
+        """Live orders on record that nobody looks after: those of venues that the bot does not have."""
+        if self._strays is None:
+            venues = [hand.desk.gateway.venue for hand in self._hands()]
+            try:
+                orders = self._desk.journal.strays(venues)
+            except ConfigError as error:
+                log.error("%s", error)
+                return []
+            self._strays = [f"{one.client_order_id} ({one.venue}, {one.symbol}, {one.status})" for one in orders]
+        return self._strays
 
     def close(self) -> None:
         """Look no more."""
@@ -107,6 +121,11 @@ class Control:
         while True:
             await asyncio.sleep(LOOK_S)
             self.look()
+
+    async def _tell_strays(self) -> None:
+        await self._engine.started.wait()
+        if strays := self.strays():
+            log.error("nobody looks after %s: run the bot with their venue, which it had before", ", ".join(strays))
 
     def _kill_reason(self) -> str:
         return self._files.kill_reason() or f"{self._files.kill_path.name} is there"
@@ -147,7 +166,8 @@ class Control:
         """Whether what it is for may not have started yet."""
         if self._engine.started.is_set() or isinstance(command, Status | Kill | Reduce | Activate):
             return False
-        return self._hand(command) is None
+        hand = self._hand(command)
+        return hand is None or not hand.is_ready
 
     def _answer(self, given: Given) -> Answer:
         command = given.command
@@ -170,6 +190,7 @@ class Control:
                 return self._decide(command, "halted")
             case Reduce():
                 self._files.lift_kill(given_ns=given_ns)
+                self._engine.refuse_risk(f"trading is reducing by {command.operator}: {command.why}")
                 return self._decide(command, "reducing")
             case Activate():
                 self._files.lift_kill(given_ns=given_ns)
@@ -201,6 +222,7 @@ class Control:
         yield from (f"{account.name} is halted" for account in self._engine.accounts() if account.halted)
         for hand in self._hands():
             yield from hand.doubts()
+        yield from (f"nobody looks after {stray}: the bot has no such venue" for stray in self.strays())
 
     def _hands(self) -> list[Hand]:
         hands = [one for one in self._engine.shared if isinstance(one, Hand)]

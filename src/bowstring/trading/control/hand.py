@@ -24,6 +24,11 @@ class Hand:
         self.desk = desk
         self._strategies = strategies
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it knows what can be traded at the venue."""
+        return bool(self.desk.blotter.instruments)
+
     def concerns(self, command: AnyCommand) -> bool:
         """Whether a command is for this account."""
         if isinstance(command, DecideOrder):

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,8 +15,9 @@ from bowstring.core.errors import ConfigError, MissingExtra, NotRecorded, NotSen
 from bowstring.trading.journal.file_lock import FileLock
 from bowstring.trading.journal.port import News, Remembered
 from bowstring.trading.journal.rows import Damaged, EpochRow, insert, sealed
-from bowstring.trading.messages import RiskStateChanged
+from bowstring.trading.messages import GuardState, RiskStateChanged
 from bowstring.trading.new_orders import NewOrder
+from bowstring.trading.orders import Order
 
 try:
     import apsw
@@ -126,6 +127,8 @@ class JournalFile:
         for one in news:
             if isinstance(one, RiskStateChanged):
                 self.risk = one  # whatever becomes of the record
+            elif isinstance(one, GuardState):
+                self._guards[one.guard] = one.state
         self._check()
         try:
             if self._group is not None:
@@ -139,9 +142,13 @@ class JournalFile:
         """What is on record of the account at a venue. Raises `ConfigError` where that is damaged."""
         return self._read(lambda: reading.recall(self._database, venue))
 
+    def strays(self, venues: Collection[str]) -> Sequence[Order]:
+        """Live orders on record at other venues than these. Raises `ConfigError` where that is damaged."""
+        return self._read(lambda: reading.strays(self._database, venues))
+
     def guard_states(self) -> Mapping[str, str]:
         """What guards asked to be kept."""
-        return self._read(lambda: reading.guard_states(self._database))
+        return self._guards
 
     def _open(self, clock: Clock) -> None:
         folder = self._path.parent
@@ -153,6 +160,7 @@ class JournalFile:
         try:
             self._warn_of_lost_commits()
             self.risk = self._read(lambda: reading.risk(database))
+            self._guards = self._read(lambda: reading.guard_states(database))
             self._scribe = self._read(self._begin_epoch)
             self._failure = ""
             self._start_threads()

@@ -1,7 +1,7 @@
 """A journal in memory: for paper trading, for tests, and for whatever need not outlive the process."""
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
 
@@ -91,6 +91,10 @@ class MemoryJournal:
             mismatches={symbol: reason for (where, symbol), reason in self._mismatches.items() if where == venue},
             fees=sorted((symbol, currency) for where, symbol, currency in self._fees if where == venue),
         )
+
+    def strays(self, venues: Collection[str]) -> Sequence[Order]:
+        """Live orders at other venues than these."""
+        return [order for order in self._live.values() if order.venue not in venues]
 
     def guard_states(self) -> Mapping[str, str]:
         """What guards asked to be kept."""

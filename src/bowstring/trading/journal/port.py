@@ -1,6 +1,6 @@
 """The `Journal` port: what must be on record before an order can leave, and what a start begins from."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -85,6 +85,10 @@ class Journal(Protocol):
 
     def recall(self, venue: str) -> Remembered:
         """What is on record of the account at a venue."""
+        ...
+
+    def strays(self, venues: Collection[str]) -> Sequence[Order]:
+        """Orders that are not final, at other venues than these."""
         ...
 
     def guard_states(self) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """What a start begins from, read from the tables."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ FINISHED_RECALLED = 10_000  # as many as late reports can concern
 LIVE = (
     "LEFT JOIN states ON intent = entry WHERE ended IS NULL AND +venue = ? ORDER BY entry"  # +: no index, all are read
 )
+ALL_LIVE = "LEFT JOIN states ON intent = entry WHERE ended IS NULL ORDER BY entry"
 STATES_OF_LIVE = "WHERE ended IS NULL"
 FINISHED = "JOIN states ON intent = entry WHERE ended >= ? AND +venue = ? ORDER BY ended"
 SINCE = """
@@ -62,6 +64,13 @@ def recall(database: Database, venue: str) -> Remembered:
         fees=sorted((str(symbol), str(currency)) for symbol, currency in database.execute(FEES, (venue,))),
         mismatches={row.symbol: row.reason for row in database.select(MismatchRow, "WHERE venue = ?", (venue,))},
     )
+
+
+def strays(database: Database, venues: Collection[str]) -> list[Order]:
+    """Live orders on record at other venues than these. Raises `Damaged`."""
+    live = [intent for intent in database.select(IntentRow, ALL_LIVE) if intent.venue not in venues]
+    states = {state.intent: state for state in database.select(StateRow, STATES_OF_LIVE)} if live else {}
+    return [_order(intent, states.get(intent.entry)) for intent in live]
 
 
 def risk(database: Database) -> RiskStateChanged:
