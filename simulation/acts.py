@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -142,7 +142,7 @@ class Story:
         life = self.supervisor.life
         for trader in life.traders:
             for venue in self.world.exchanges:
-                life.tell(Do(strategy=trader.name, actions=(_probe(venue, trader),)))
+                life.tell(Do(strategy=trader.name, actions=(_probe(venue, trader, life.traders),)))
         await asyncio.sleep(PROBED_S)
         self._judge(check_probes(self._evidence, life))
 
@@ -170,10 +170,11 @@ class Story:
             self.violations.append(violation)
 
 
-def _probe(venue: str, trader: Trader) -> PlaceOrder:
-    """A small order far from the market, on the side that reduces what the strategy holds."""
+def _probe(venue: str, trader: Trader, all_traders: Sequence[Trader]) -> PlaceOrder:
+    """A small order far from the market, on the side that reduces what all strategies together hold."""
     symbol = SYMBOLS[0]
-    side: Side = "sell" if trader.held.get((venue, symbol), Decimal(0)) > 0 else "buy"
+    held = sum(one.held.get((venue, symbol), Decimal(0)) for one in all_traders)
+    side: Side = "sell" if held > 0 else "buy"
     return PlaceOrder(
         venue=venue,
         symbol=symbol,

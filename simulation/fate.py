@@ -72,6 +72,12 @@ SHARES = {
     "connection reset under a request": 0.6,
 }
 
+SECRETIVE = 0.45  # of worlds
+SECRETS = ("connection reset under a request", "report dropped", "replica behind")
+"""Faults that are at their greatest rate in some worlds: orders are at the venue, and nobody says so."""
+NOISE = ("request not sent", "request rejected", "venue down", "kill switch", "alarm")
+"""What there is none of in these: many orders are to be in doubt."""
+
 
 class Fate:
     """Draws whether a fault strikes; none does once it is ``healed``. ``struck`` counts those that did."""
@@ -81,6 +87,8 @@ class Fate:
         self.struck: Counter[str] = Counter()
         self.healed = not has_faults
         self.rates = {fault: most * self._share(fault) for fault, most in MOST.items()}
+        if is_secretive(seed):
+            self.rates |= {fault: MOST[fault] for fault in SECRETS} | dict.fromkeys(NOISE, 0.0)
 
     def strikes(self, fault: str) -> bool:
         """Whether a fault strikes this time."""
@@ -98,3 +106,8 @@ class Fate:
     def first(self, faults: Sequence[str]) -> str:
         """The first of these faults that strikes; "": none."""
         return next((fault for fault in faults if self.strikes(fault)), "")
+
+
+def is_secretive(seed: int) -> bool:
+    """Whether it is a world of `SECRETS`."""
+    return Random(f"{seed}/secrets").random() < SECRETIVE

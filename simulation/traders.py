@@ -24,6 +24,7 @@ from bowstring.trading.strategy import Strategy
 from simulation.venue_orders import LOT, TICK
 
 IN_FORCE: Sequence[TimeInForce] = ("gtc",) * 6 + ("ioc", "fok")
+STUBBORNNESS = 0.85
 REUSED = "-once"
 """The end of the ids that a strategy gives to order after order, of which one at most may be sent."""
 
@@ -52,13 +53,16 @@ class Trader(Strategy):
 
     told_of = (Action,)
 
-    def __init__(self, name: str, *, random: Random, eagerness: float, block: Callable[[float], None]) -> None:
+    def __init__(
+        self, name: str, *, random: Random, eagerness: float, is_stubborn: bool, block: Callable[[float], None]
+    ) -> None:
         self.name = name
         self.is_calm = self.is_careful = False
         self.published: list[Action] = []
         self.held: dict[tuple[str, str], Decimal] = {}
         self._random = random
         self._eagerness = eagerness
+        self._is_stubborn = is_stubborn
         self._block = block
         self._quotes: dict[tuple[str, str], Quote] = {}
         self._ended: list[str] = []
@@ -126,8 +130,9 @@ class Trader(Strategy):
         return WakeMe(after_s=self._random.uniform(0, 3))
 
     def _place(self) -> PlaceOrder:
-        quote = self._random.choice(list(self._quotes.values()))
-        side: Side = self._random.choice(["buy", "sell"])
+        quotes = list(self._quotes.values())
+        quote = quotes[0] if self._insists() else self._random.choice(quotes)
+        side: Side = "buy" if self._insists() else self._random.choice(["buy", "sell"])
         return PlaceOrder(
             venue=quote.venue,
             symbol=quote.symbol,
@@ -140,6 +145,9 @@ class Trader(Strategy):
             reduces=self._random.random() < 0.15,
             valid_for_s=self._valid_for_s(),
         )
+
+    def _insists(self) -> bool:
+        return self._is_stubborn and self._random.random() < STUBBORNNESS
 
     def _price(self, quote: Quote, side: Side) -> Decimal:
         """Through the touch, near it, or where it may rest for long."""

@@ -107,9 +107,9 @@ class Intake:
 
     def go_down(self, collector: str, time_ns: int) -> None:
         """A stream is down: what it held back will be asked for."""
-        if collector in self._down_ns:
-            self._up.discard(collector)
-            self._held.pop(collector, None)
+        self._held.pop(collector, None)
+        if collector in self._up:  # else it is down for longer already; what is told during a start is told at its end
+            self._up.remove(collector)
             self._down_ns[collector] = time_ns
 
     def _missing(self, fills: Iterable[TradeKey], by_ns: int) -> Iterator[str]:

@@ -40,7 +40,7 @@ class Discreet(OrderExecutor):
 @mutant("a stop before the venue was reached names nothing", EXECUTOR)
 class Curt(OrderExecutor):
     async def _wind_up(self) -> list[Order]:
-        return await super()._wind_up() if self._is_connected else []
+        return await super()._wind_up() if self._connection.is_made else []
 
 
 @mutant("a renewal of the dead-man switch that is never answered is waited for", PATH + "DeadMan")

@@ -1,6 +1,5 @@
 """New risk is taken only where it may be, and within limits."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,14 +37,18 @@ class Newborn(MaxPosition):
 
 @mutant("the gate opens before it is known what became of the orders", PATH + "Recovery")
 class Eager(Recovery):
-    async def _recover(self, strategies: Any) -> None:
+    async def _recover(self, strategies: Any, connect: Any) -> None:
+        await connect()
+        self._tell_record()
+        self._desk.own(self._stream.run())
         await self._stream.up.wait()
         for strategy in strategies:
             self.tell(strategy)
         self._desk.closed = ""
         self._desk.notice()
-        unknown = [order for order in self._desk.blotter.live.values() if order.status == "unknown"]
-        await asyncio.gather(*(Doubt(order, desk=self._desk).resolve() for order in unknown))
+        for order in self._desk.blotter.live.values():
+            if order.status == "unknown":
+                self._desk.own(Doubt(order, desk=self._desk).resolve())
 
 
 @mutant("the gate opens before the venue was asked", STREAM)
