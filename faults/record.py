@@ -108,6 +108,9 @@ def _setbacks(reports: Iterator[Values]) -> Iterator[str]:
     for row in reports:
         name, status, filled = str(row[0]), cast("OrderStatus", str(row[1])), Decimal(str(row[2]))
         before, was_filled = latest.get(name, (status, filled))
+        if status not in RANK:
+            yield f"{name} was {status}, which is no status"
+            return
         if RANK[status] < RANK[before] or filled < was_filled or (before in FINAL and status != before):
             yield f"{name} was {before}, {was_filled:f} filled, and then {status}, {filled:f} filled"
         latest[name] = status, filled

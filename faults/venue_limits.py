@@ -34,6 +34,7 @@ RECONCILE_S = 0.3
 HIT_S = 30.0
 
 WEIGHT = 6000  # of a minute, by the exchange's own limits
+MINUTE_S, SKEW_S = 60.0, 1.5
 BUSY_S = 0.01
 """The pause between two reconciliations that uses it up."""
 AT_ONCE = 90  # more than the 80 that the greatest question weighs, for which there was no room
@@ -164,15 +165,20 @@ def _refused_s(running: Exchange) -> Iterator[float]:
 def _sent_s(request: Request) -> float:
     """When it was sent, by its own time; a public one has none, and is taken for sent when it came."""
     stamped = convert(request["params"], dict[str, str]).get("timestamp")
-    return int(stamped) / 1e3 if stamped else convert(request["received_us"], int) / 1e6
+    return int(stamped) / 1e3 if stamped else _came_s(request)
+
+
+def _came_s(request: Request) -> float:
+    return convert(request["received_us"], int) / 1e6
 
 
 def _too_soon(requests: Sequence[Request], silences: Sequence[tuple[float, float]]) -> Iterator[Finding]:
+    """Requests that were sent once the refusal must have been read, and came before it was over."""
     for request in requests:
-        at_s = _sent_s(request)
+        sent_s, came_s = _sent_s(request), _came_s(request)
         for began_s, ends_s in silences:
-            if began_s + READ_S < at_s < ends_s:
-                text = f"{request['method']} was sent {at_s - began_s:.3f} s after a refusal for {ends_s - began_s:g} s"
+            if began_s + READ_S < sent_s and came_s < ends_s:
+                text = f"{request['method']} came {came_s - began_s:.3f} s after a refusal for {ends_s - began_s:g} s"
                 yield Finding("limits", text)
 
 
@@ -192,13 +198,15 @@ def _siege(bench: Bench) -> Siege:
         refused,
         times,
         cancels=AT_ONCE * rounds,
-        lost=AT_ONCE * rounds - sum(order.status == "CANCELED" for order in orders),
+        lost=AT_ONCE * rounds - sum(order.status == "CANCELED" for order in orders),  # as one that was never made is
     )
 
 
 def _cancel_without_room(on_trial: Trial, number: int) -> float:
     """Cancel orders when there is no room for questions; returns how many seconds that took."""
     name = f"s{number}"
+    if number:
+        time.sleep(MINUTE_S - time.time() % MINUTE_S + SKEW_S)  # before, there is no room for orders either
     on_trial.bot.say(f"make {AT_ONCE} {name}")
     hear_all(on_trial.bot, "closed")
     _until_calm(on_trial.running)
