@@ -233,10 +233,26 @@ async def test_an_unanswered_order_is_cancelled_and_named_if_it_stays_so() -> No
         await bot.stop()
 
         assert bot.status(answered_late) == "cancelled"
-        assert f"{silent} (BTC/USDT, pending)" in bot.left
+        assert f"{silent} (BTC/USDT, unknown)" in bot.left
         assert answered_late not in bot.left
         assert bot.statuses(silent) == ["unknown"]
         assert isinstance(bot.closing(silent), ActionDone)
+
+
+@simulated
+async def test_an_answer_that_comes_after_the_end_is_for_nobody() -> None:
+    """The journal may be another process's by then."""
+    journal = MemoryJournal()
+    async with Bot(ScriptedGateway(keeps_order=False, validity_s=30), journal=journal) as bot:
+        bot.gateway.then("place", answered(25.0))
+        bot.gateway.script = lambda method: reset() if method in {"cancel", "query"} else None
+        order = bot.place()
+        await bot.stop()
+        told = bot.statuses(order)
+        await asyncio.sleep(30)
+
+        assert bot.statuses(order) == told == ["unknown"]
+        assert [one.status for one in journal.recall("venue").live] == ["unknown"]
 
 
 @simulated

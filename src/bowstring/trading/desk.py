@@ -21,6 +21,7 @@ from bowstring.trading.messages import Balance, GuardState, ReconcileMismatch
 T = TypeVar("T")
 
 ANSWER_S = 5.0
+HISTORY_S = 30.0
 Work = asyncio.Future[None] | asyncio.Future[OrderReport]
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Desk:
         self.balances: dict[str, BalanceReport] = {}
         self.balances_told = 0
         self.reconciled_ns = 0
-        self._is_over = False
+        self._is_over = self._is_closed = False
         self.journal_failure = ""
         self._emit = emit
         self._outbox: deque[Event] = deque()
@@ -72,7 +73,9 @@ class Desk:
         self._tasks: dict[Work, None] = {}
 
     def take(self, report: Report, *, recovered: bool = False) -> None:
-        """Take in a report, and tell what is new."""
+        """Take in a report, and tell what is new; none any more once it is closed, when others may have the journal."""
+        if self._is_closed:
+            return
         self.balances_told += isinstance(report, BalanceReport | FillReport)
         self.tell(self.news(report, recovered=recovered))
         self.notice()
@@ -157,6 +160,11 @@ class Desk:
         async with asyncio.timeout(self.answer_s):
             return await answer
 
+    async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
+        """The account's fills in a symbol. There may be many pages of them, which may take longer."""
+        async with asyncio.timeout(max(self.answer_s, HISTORY_S)):
+            return await self.gateway.fills_since(symbol, time_ns)
+
     async def insist(
         self, attempt: Callable[[], Awaitable[T]], what: str, *, fatal: tuple[type[Exception], ...] = ()
     ) -> T:
@@ -192,6 +200,7 @@ class Desk:
             task.cancel()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=within_s)
+        self._is_closed = True
 
     def _let_go(self, task: Work) -> None:
         del self._tasks[task]

@@ -51,7 +51,7 @@ from bowstring.trading.new_orders import NewOrder, new_id
 from bowstring.trading.orders import Order
 from bowstring.trading.recovery import Recovery
 from bowstring.trading.replacing import Replacer
-from bowstring.trading.sending import Sender, Sent
+from bowstring.trading.sending import Sender, Sent, unanswered
 from bowstring.trading.unsent import Unsent
 
 Policy = Literal["cancel", "leave"]
@@ -146,8 +146,13 @@ class OrderExecutor(Executor):
             GuardState(guard=guard, state=state) for guard, state in self._journal.guard_states().items()
         )
         if risk.state != "active":
-            self.engine.refuse_risk(f"trading is {risk.state} by {risk.by}: {risk.reason}")
             self._desk.publish([replace(risk, seq=0, cause=0, received_ns=0, depth=0)])
+        if risk.state == "halted":
+            self._halt_others(risk.reason, by=risk.by)
+
+    def _halt_others(self, reason: str, *, by: str) -> None:
+        """Executors that know of no journal take no risk either."""
+        self.engine.refuse_risk(f"trading is halted by {by}: {reason}")
 
     def _check_sole_journal(self) -> None:
         """Two journals would keep two states of risk, and each its half of what the bot has done."""
@@ -245,7 +250,8 @@ class OrderExecutor(Executor):
 
     def _bring_to(self, state: RiskState, *, reason: str, by: str) -> None:
         if RISK_RANK[state] > RISK_RANK[self._journal.risk.state]:
-            self.engine.refuse_risk(f"trading is {state} by {by}: {reason}")
+            if state == "halted":
+                self._halt_others(reason, by=by)
             now_ns = self.clock.now_ns()
             self._desk.tell([RiskStateChanged(state=state, reason=reason, by=by, time_ns=now_ns)])
 
@@ -281,6 +287,8 @@ class OrderExecutor(Executor):
                     await self._desk.until(lambda: all(order.status == "open" for order in live.values()))
         except TimeoutError:
             log.error("%s: not all orders have ended in time", self.name)
+        for order in [order for order in live.values() if order.status == "pending"]:
+            self._desk.take(unanswered(order.client_order_id, "it was not answered before the bot stopped"))
         return self._in_doubt()
 
     def _in_doubt(self) -> list[Order]:

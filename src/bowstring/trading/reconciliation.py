@@ -75,7 +75,7 @@ class Reconciliation:
             (order, await desk.ask(gateway.query(ref(order)))) for order in live if order.client_order_id not in shown
         ]
         since_ns = (self._cursor_ns or now_ns) - MARGIN_NS
-        fills = [fill for symbol in symbols for fill in await desk.ask(gateway.fills_since(symbol, since_ns))]
+        fills = [fill for symbol in symbols for fill in await desk.fills_since(symbol, since_ns)]
         told = desk.balances_told
         balances = await desk.ask(gateway.balances())
         return _Answers(

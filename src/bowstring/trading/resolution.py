@@ -76,7 +76,7 @@ class Doubt:
         if not with_fills:
             return []
         asked_for_ns = desk.clock.now_ns() - self._began_ns + int(desk.answer_s * 1e9)
-        fills = await desk.ask(desk.gateway.fills_since(order.symbol, now_ns - asked_for_ns - MARGIN_NS))
+        fills = await desk.fills_since(order.symbol, now_ns - asked_for_ns - MARGIN_NS)
         return [fill for fill in fills if fill.client_order_id == order.client_order_id]
 
     def _give_up_sending(self) -> None:

@@ -136,7 +136,13 @@ def _read(client_order_id: str, answer: Answer) -> OrderReport:
 
 
 def _outcome(client_order_id: str, error: BaseException) -> OrderReport:
-    status: OrderStatus = "unknown"
-    if isinstance(error, NotSent | Rejected):
-        status = "failed" if isinstance(error, NotSent) else "rejected"
-    return OrderReport(client_order_id=client_order_id, status=status, reason=str(error) or repr(error))
+    reason = str(error) or repr(error)
+    if not isinstance(error, NotSent | Rejected):
+        return unanswered(client_order_id, reason)
+    status: OrderStatus = "failed" if isinstance(error, NotSent) else "rejected"
+    return OrderReport(client_order_id=client_order_id, status=status, reason=reason)
+
+
+def unanswered(client_order_id: str, reason: str) -> OrderReport:
+    """What is known of an order without an answer that tells."""
+    return OrderReport(client_order_id=client_order_id, status="unknown", reason=reason)

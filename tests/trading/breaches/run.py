@@ -196,7 +196,7 @@ class Day:
             (blotters or _leave)(executor)
         for place in self._ledger.quotes:  # the new process has seen nothing yet
             self._ledger.distrust(*place, time=simulated_clock().now_ns())
-        engine = Engine(
+        self._engine = engine = Engine(
             collectors=[self._feed],
             strategies=list(self._traders.values()),
             guards=guards(),
@@ -282,6 +282,7 @@ class Day:
         active = RiskStateChanged(state="active", by="a human")
         self._journal.write([active])
         self._emit(active)
+        self._engine.rearm()
 
     async def _sleep_until_tomorrow(self) -> None:
         now = simulated_clock().now_ns()

@@ -73,6 +73,7 @@ class FakeAccount:
         self.refused = 0
         self.orders: dict[str, Params] = {}
         self.open_orders: dict[str, None] = {}
+        self.archived: set[str] = set()  # orders that are not shown any more
         self.trades: list[dict[str, object]] = []
         self.balances = [{"asset": "BTC", "free": "1.00000000", "locked": "0.00000000"}]
         self.uid = 354937868
@@ -173,8 +174,9 @@ class FakeAccount:
         return str(client_order_id)
 
     def _all_orders(self, params: Params) -> tuple[int, object]:
-        first = int(params["orderId"])
-        return 200, [self.order(name) for number, name in enumerate(self.orders, 1) if number >= first]
+        first, limit = int(params["orderId"]), int(params["limit"])
+        names = [name for number, name in enumerate(self.orders, 1) if number >= first and name not in self.archived]
+        return 200, [self.order(name) for name in names[:limit]]
 
     def _my_trades(self, params: Params) -> tuple[int, object]:
         limit, first = int(params["limit"]), int(params.get("fromId", 0))

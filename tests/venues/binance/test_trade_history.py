@@ -72,8 +72,24 @@ async def test_trades_name_their_orders_only_by_number_and_get_their_names(accou
 
     assert [fill.client_order_id for fill in fills] == ["a-1", "a-1", "a-2", "a-3", ""]
     assert again == fills
-    assert [one["orderId"] for one in account.asked("GET /api/v3/allOrders")] == ["1", "99", "99"]
+    assert [one["orderId"] for one in account.asked("GET /api/v3/allOrders")] == ["1", "99"]
     assert fills[0].fee == Decimal("0.000001")
+
+
+async def test_a_page_of_orders_tells_of_all_that_it_spans_also_of_those_that_are_not_shown_any_more(
+    account: FakeAccount,
+) -> None:
+    async with streaming(account) as bench:
+        placed = {"symbol": "BTCUSDT", "price": "1", "quantity": "1", "type": "LIMIT", "side": "BUY"}
+        account.orders = {f"a-{number}": placed for number in range(1, 2501)}
+        account.archived = {f"a-{number}" for number in range(1, 2501, 2)}
+        now_ms = account.now_ms()
+        account.trades = [trade(number, now_ms - 50, order_id=number) for number in range(1, 2501, 5)]
+        fills = await bench.gateway.fills_since("BTC/USDT", (now_ms - 100) * 1_000_000)
+
+    named_ones = [fill.client_order_id for fill in fills]
+    assert named_ones == [f"a-{number}" if number % 2 == 0 else "" for number in range(1, 2501, 5)]
+    assert [one["orderId"] for one in account.asked("GET /api/v3/allOrders")] == ["1", "2001"]
 
 
 async def test_a_name_that_is_known_is_not_asked_for(account: FakeAccount) -> None:

@@ -190,7 +190,6 @@ class Control:
                 return self._decide(command, "halted")
             case Reduce():
                 self._files.lift_kill(given_ns=given_ns)
-                self._engine.refuse_risk(f"trading is reducing by {command.operator}: {command.why}")
                 return self._decide(command, "reducing")
             case Activate():
                 self._files.lift_kill(given_ns=given_ns)

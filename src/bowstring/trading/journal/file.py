@@ -70,6 +70,7 @@ class JournalFile:
         self._durability: Durability = durability
         self._keep = keep
         self._threads = threads
+        self._recalled: dict[str, Remembered] = {}
         self._lock = FileLock(Path(f"{self._path}.lock"))
         self._users = 0
         self._failure = NOT_OPEN
@@ -140,7 +141,8 @@ class JournalFile:
 
     def recall(self, venue: str) -> Remembered:
         """What is on record of the account at a venue. Raises `ConfigError` where that is damaged."""
-        return self._read(lambda: reading.recall(self._database, venue))
+        recalled = self._recalled.pop(venue, None)
+        return recalled or self._read(lambda: reading.recall(self._database, venue))
 
     def strays(self, venues: Collection[str]) -> Sequence[Order]:
         """Live orders on record at other venues than these. Raises `ConfigError` where that is damaged."""
@@ -161,6 +163,7 @@ class JournalFile:
             self._warn_of_lost_commits()
             self.risk = self._read(lambda: reading.risk(database))
             self._guards = self._read(lambda: reading.guard_states(database))
+            self._recalled = self._read(lambda: reading.recall_all(database))  # what is damaged is not written to
             self._scribe = self._read(self._begin_epoch)
             self._failure = ""
             self._start_threads()
@@ -222,8 +225,10 @@ class JournalFile:
         self._checkpoints.after_commit()
 
     def _check(self) -> None:
+        """That something can be put on record. What was recalled at the opening is not all there is then."""
         if self._failure:
             raise NotRecorded(self._failure)
+        self._recalled.clear()
 
     def _fail(self, error: BaseException) -> NotRecorded:
         """Take no order any more. Called in any thread."""

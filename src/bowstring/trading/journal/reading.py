@@ -35,6 +35,8 @@ WHERE ended IS NOT NULL AND +venue = ? ORDER BY ended DESC LIMIT 1 OFFSET ?
 """
 
 
+TABLES_BY_VENUE = ("intents", "positions", "cursors", "mismatches")
+VENUES = " UNION ".join(f"SELECT venue FROM {table}" for table in TABLES_BY_VENUE)
 FEES = "SELECT DISTINCT symbol, fee_currency FROM fills WHERE venue = ?"
 
 
@@ -64,6 +66,11 @@ def recall(database: Database, venue: str) -> Remembered:
         fees=sorted((str(symbol), str(currency)) for symbol, currency in database.execute(FEES, (venue,))),
         mismatches={row.symbol: row.reason for row in database.select(MismatchRow, "WHERE venue = ?", (venue,))},
     )
+
+
+def recall_all(database: Database) -> dict[str, Remembered]:
+    """What is on record of each account, by venue. Raises `Damaged`."""
+    return {str(venue): recall(database, str(venue)) for (venue,) in database.execute(VENUES)}
 
 
 def strays(database: Database, venues: Collection[str]) -> list[Order]:

@@ -70,12 +70,13 @@ class TradeHistory:
         """Find the names of orders that are not known: of those before this run, and those whose answer was lost."""
         unknown = {order_id for order_id in order_ids if self._names.find(venue_symbol, str(order_id)) is None}
         while unknown:
-            first = min(unknown)
-            params: Params = {"symbol": venue_symbol, "orderId": first, "limit": PAGE}
-            for order in parse_orders(await self._rest.read("/api/v3/allOrders", params, weight=WEIGHT)):
+            params: Params = {"symbol": venue_symbol, "orderId": min(unknown), "limit": PAGE}
+            orders = parse_orders(await self._rest.read("/api/v3/allOrders", params, weight=WEIGHT))
+            for order in orders:
                 self._names.learn(venue_symbol, str(order.order_id), order.client_order_id)
-                unknown.discard(order.order_id)
-            unknown.discard(first)  # the venue has trades of it, and does not show it
+            # Of an order before the last of the page that is not in it the venue has trades, and does not show it.
+            last = max((order.order_id for order in orders), default=0) if len(orders) == PAGE else max(unknown)
+            unknown = {order_id for order_id in unknown if order_id > last}
 
 
 def _starts(since_ms: int, now_ms: int) -> Iterator[dict[str, int]]:
