@@ -67,7 +67,7 @@ async def test_a_venue_that_cannot_be_reached_stays_closed_and_the_other_one_tra
     assert [order.status for order in executors[0].blotter.live.values()] == ["open"]
 
     gateways[1].script = lambda _method: None
-    await until(lambda: not executors[1]._desk.closed)
+    await until(lambda: any(isinstance(told, Recovered) and told.venue == "away" for told in recorder.events))
     engine.stop()
     await running
 

@@ -68,14 +68,18 @@ class TradeHistory:
 
     async def _learn(self, venue_symbol: str, order_ids: set[int]) -> None:
         """Find the names of orders that are not known: of those before this run, and those whose answer was lost."""
-        unknown = {order_id for order_id in order_ids if self._names.find(venue_symbol, str(order_id)) is None}
+        unknown: set[int] = {
+            order_id for order_id in order_ids if self._names.find(venue_symbol, str(order_id)) is None
+        }
         while unknown:
             params: Params = {"symbol": venue_symbol, "orderId": min(unknown), "limit": PAGE}
             orders = parse_orders(await self._rest.read("/api/v3/allOrders", params, weight=WEIGHT))
             for order in orders:
                 self._names.learn(venue_symbol, str(order.order_id), order.client_order_id)
             # Of an order before the last of the page that is not in it the venue has trades, and does not show it.
-            last = max((order.order_id for order in orders), default=0) if len(orders) == PAGE else max(unknown)
+            if len(orders) < PAGE:
+                return
+            last = max(order.order_id for order in orders)
             unknown = {order_id for order_id in unknown if order_id > last}
 
 
