@@ -255,3 +255,16 @@ async def test_a_cancel_in_the_batch_of_its_order_is_sent_after_it() -> None:
 
         assert bot.gateway.calls[-2:] == [("place", "mine"), ("cancel", "mine")]
         assert bot.statuses("mine") == ["open", "cancelled"]
+
+
+@pytest.mark.parametrize("validity_s", [3.0, 12.0])
+@simulated
+async def test_a_cancel_without_an_answer_is_sent_again_soon(validity_s: float) -> None:
+    """Within the time of a stop, also where a request may be valid for longer than that."""
+    venue = ScriptedGateway(validity_s=validity_s)
+    async with Bot(venue) as bot:
+        await bot.open()
+        venue.then("cancel", silence())
+        await bot.stop()
+
+        assert (venue.count("cancel"), bot.left) == (2, "")

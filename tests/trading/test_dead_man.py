@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from bowstring.core.errors import ConfigError, Rejected
+from bowstring.core.errors import ConfigError, Rejected, StopIncomplete
 from bowstring.testing.simulation import SimulatedLoop, simulated_clock
 from bowstring.trading.executor import OrderExecutor, Policy
 from tests.trading.bot import Bot, buy, simulated, until
@@ -98,6 +98,28 @@ async def test_no_order_is_sent_before_the_venue_has_confirmed_it(caplog: pytest
         await bot.open()
 
     assert "venue did not confirm its dead-man switch within 5 s" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "replies", [[reset(), Reply(answers_s=0.6)], [silence(arrives_s=0.2)]], ids=["failed", "on its way"]
+)
+@simulated
+async def test_a_stop_while_it_is_armed_leaves_no_switch(replies: list[Reply]) -> None:
+    venue = gateway()
+    venue.then("cancel_after", *replies)
+    bot = guarded(venue)
+    running = asyncio.create_task(bot.engine.run())
+    await until(lambda: venue.count("cancel_after") == 1)
+    bot.engine.stop()
+    left = ""
+    try:
+        await running
+    except StopIncomplete as incomplete:
+        left = str(incomplete)
+    await asyncio.sleep(1)
+
+    countdown = venue.ledger.countdown
+    assert left or countdown is None or countdown.cancelled()
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.9, -1.0, float("inf"), float("nan")])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -64,6 +65,7 @@ class Engine:
         self._tasks = TaskOwner()
         self._reason = ""
         self._has_run = False
+        self._pulled = deque[KillSwitch]()  # and not delivered yet
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
@@ -119,6 +121,7 @@ class Engine:
         """
         self.refuse_risk(f"the kill switch was pulled by {by}: {reason}")
         pulled = KillSwitch(reason=reason, by=by)
+        self._pulled.append(pulled)
         if self._loop is None:
             self._pull(pulled)
             return
@@ -131,7 +134,8 @@ class Engine:
 
     def rearm(self) -> None:
         """Carry out again what adds risk. What executors keep to themselves, as that trading is halted, stays so."""
-        self._queue.actions.refusing_risk.pop("trading", None)
+        if not self._pulled:  # else one is not delivered yet
+            self._queue.actions.refusing_risk.pop("trading", None)
 
     def resume(self, name: str) -> None:
         """Let a halted strategy or guard go on. For the event loop's thread only.
@@ -201,3 +205,4 @@ class Engine:
     def _pull(self, pulled: KillSwitch) -> None:
         log.critical("the kill switch was pulled by %s: %s", pulled.by, pulled.reason)
         self._queue.publish(pulled)
+        self._pulled.popleft()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Coroutine, Iterable
+from functools import partial
 
 from bowstring.core.errors import Disconnected, NotSent
 from bowstring.core.supervision import pauses
@@ -12,6 +13,8 @@ from bowstring.trading.gateway import OrderReport
 from bowstring.trading.messages import OrderStatus
 from bowstring.trading.orders import Order
 from bowstring.trading.resolution import look_up, ref
+
+AGAIN_S = 2.0  # a stop has 5.6 s; a cancel that is sent twice does no harm
 
 Answer = asyncio.Future[OrderReport]
 
@@ -31,10 +34,14 @@ class Canceller:
         client_order_id = order.client_order_id
         if client_order_id not in self._under_way:
             task = asyncio.get_running_loop().create_task(self._begin(order))
-            task.add_done_callback(lambda _task: self._under_way.pop(client_order_id))
+            task.add_done_callback(lambda task: self._let_go(client_order_id, task))
             self._desk.adopt(task)
             self._under_way[client_order_id] = task
         return self._under_way[client_order_id]
+
+    def _let_go(self, client_order_id: str, task: "asyncio.Task[None]") -> None:
+        if self._under_way.get(client_order_id) is task:
+            del self._under_way[client_order_id]
 
     async def end(self, orders: Iterable[Order]) -> None:
         """Cancel orders, again and again, until all of them have ended."""
@@ -94,8 +101,13 @@ class Canceller:
             if now is None:
                 return
             with contextlib.suppress(Exception):  # it is tried again, and the caller sees in the blotter what is left
-                await self.cancel(now)
-            await self._desk.until(lambda: self._status(order) is None, timeout_s=pause_s)
+                await asyncio.wait_for(asyncio.shield(self.cancel(now)), AGAIN_S)
+            self._under_way.pop(order.client_order_id, None)  # what is not answered by now is sent again
+            await self._desk.until(partial(self._is_due, order, self._desk.reconciled_ns), timeout_s=pause_s)
+
+    def _is_due(self, order: Order, reconciled_ns: int) -> bool:
+        """Whether there is no use in waiting: it has ended, or the venue can be reached again."""
+        return self._status(order) is None or self._desk.reconciled_ns != reconciled_ns
 
     def _status(self, order: Order) -> OrderStatus | None:
         now = self._desk.blotter.live.get(order.client_order_id)

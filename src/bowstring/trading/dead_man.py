@@ -47,12 +47,13 @@ class DeadMan:
         self._looking = 0
         self._problem = ""
         self._calls: set[asyncio.Task[None]] = set()
+        self._is_over = False
         self._renewing: asyncio.Task[None] | None = None
 
     async def arm(self) -> None:
         """Have the venue count, and go on renewing. Raises what the gateway raises, `Disconnected` for no answer."""
         try:
-            await self._desk.ask(self._call())
+            await self._asked()
         except (NotSent, Rejected) as error:
             self.is_armed = False
             error.add_note("it was asked for a dead-man switch: dead_man_s")
@@ -66,6 +67,7 @@ class DeadMan:
 
     async def stand_down(self, *, is_needed: bool) -> str:
         """Renew no more, and disarm it unless it ``is_needed``; returns what is left behind, if anything."""
+        self._is_over = True  # a start that is still under way arms it no more
         if self._renewing is not None:
             self._renewing.cancel()
         if self.is_armed and not is_needed:
@@ -118,14 +120,19 @@ class DeadMan:
 
     async def _renew(self) -> None:
         """Have the venue begin to count anew. Until that is confirmed no new risk is taken, if it takes too long."""
-        call = asyncio.get_running_loop().create_task(self._desk.ask(self._call()))
-        self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
-        self._desk.adopt(call)
+        call = self._asked()
         await asyncio.wait({call}, timeout=self._period_s)
         if failure := self._failure(call):
             self._problem = f"its dead-man switch was not renewed: {failure}"
             log.error("%s: %s", self._desk.gateway.venue, self._problem)
+
+    def _asked(self) -> "asyncio.Task[None]":
+        """A call that `_disarm` waits for."""
+        call = asyncio.get_running_loop().create_task(self._desk.ask(self._call()))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        self._desk.adopt(call)
+        return call
 
     def _failure(self, call: "asyncio.Task[None]") -> str:
         if not call.done():
@@ -139,6 +146,8 @@ class DeadMan:
 
     async def _call(self) -> None:
         """Ask once, and note what an answer proves, however late it comes."""
+        if self._is_over:
+            raise NotSent("the bot is stopping")
         sent_ns, time_ns = self._now_ns(), int(self._seconds * 1e9)
         self.is_armed = True
         await self._desk.gateway.cancel_after(self._seconds)

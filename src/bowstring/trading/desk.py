@@ -35,7 +35,7 @@ class Desk:
     first, ``unguarded()``, where the venue is to act if this bot cannot, like the others. ``disputed`` says by symbol
     why no new risk may be taken in it; ``problems`` are all present disagreements, their symbols and amounts by keys.
     ``balances`` are the latest, and ``balances_told`` counts those that the private stream told, and fills, which
-    change them. ``reconciled_ns`` is when the venue last told in full how things stand, on the monotonic clock; 0:
+    change them. ``reconciled_ns`` is when the venue last told in full how things stand, on the monotonic clock; -1:
     never. ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept it.
     """
 
@@ -64,7 +64,8 @@ class Desk:
         self._settled: dict[str, Decimal] = {}
         self.balances: dict[str, BalanceReport] = {}
         self.balances_told = 0
-        self.reconciled_ns = 0
+        self.reconciled_ns = -1
+        self._history_s = HISTORY_S
         self._is_over = self._is_closed = False
         self.journal_failure = ""
         self._emit = emit
@@ -161,9 +162,13 @@ class Desk:
             return await answer
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
-        """The account's fills in a symbol. There may be many pages of them, which may take longer."""
-        async with asyncio.timeout(max(self.answer_s, HISTORY_S)):
-            return await self.gateway.fills_since(symbol, time_ns)
+        """The account's fills in a symbol. There may be many pages of them, so it may take long."""
+        within_s = max(self.answer_s, self._history_s)
+        self._history_s *= 2  # for the next attempt, should this one not succeed
+        async with asyncio.timeout(within_s):
+            fills = await self.gateway.fills_since(symbol, time_ns)
+        self._history_s = HISTORY_S
+        return fills
 
     async def insist(
         self, attempt: Callable[[], Awaitable[T]], what: str, *, fatal: tuple[type[Exception], ...] = ()

@@ -124,8 +124,9 @@ class OrderExecutor(Executor):
         if self._journal.control_file:
             desk.is_killed = ControlFiles(self._journal.control_file).is_killed
         if is_first and self._journal.control_file:
-            self._control = Control(desk, engine=self.engine)
-            self._control.begin()
+            control = Control(desk, engine=self.engine)
+            control.begin()
+            self._control = control
         self._check_sole_journal()
         self.engine.shared.append(Hand(desk, strategies=self.strategies))
         if is_first:
@@ -293,7 +294,8 @@ class OrderExecutor(Executor):
 
     def _in_doubt(self) -> list[Order]:
         """Live orders that are not as the policy for a stop has them."""
-        return [order for order in self.blotter.live.values() if self._on_stop == "cancel" or order.status != "open"]
+        is_sure = self._on_stop == "leave" and self._desk.reconciled_ns >= 0
+        return [order for order in self.blotter.live.values() if not is_sure or order.status != "open"]
 
     def _on_stream(self, reason: str, retry_in_s: float) -> None:
         if reason:

@@ -98,7 +98,8 @@ class OrderUpdate(Addressed, frozen=True, kw_only=True):
     """An order changed: every change of its life arrives as one of these, refusals included.
 
     ``filled`` is cumulative and only grows, as does the rank of ``status``. ``venue_order_id`` is ``""`` until
-    known; ``reason`` says why for refused, rejected, failed, expired and unknown.
+    known; ``reason`` says why for refused, rejected, failed, expired and unknown. ``told`` is how much of ``filled``
+    fills on record explain, where a start tells what is on record; None otherwise.
     """
 
     venue: str
@@ -112,6 +113,7 @@ class OrderUpdate(Addressed, frozen=True, kw_only=True):
     venue_order_id: str = ""
     reason: str = ""
     time_ns: int = 0
+    told: Decimal | None = None
 
 
 class Fill(Addressed, frozen=True, kw_only=True):

@@ -6,11 +6,14 @@ disagree about, twice and for longer than the venue's questions lag, is a `Recon
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 
 from msgspec import Struct
 
+from bowstring.core.errors import Rejected
 from bowstring.core.messages import Event
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderReport
@@ -20,6 +23,7 @@ from bowstring.trading.orders import EXACT, NEVER_LIVED, Order
 from bowstring.trading.resolution import ref
 
 MARGIN_NS = 60 * 1_000_000_000  # a venue's clocks differ among themselves, and a fill told twice is one
+REFUSALS = 5
 DOUBTED_S = 5.0  # a disagreement that is gone by then was none
 
 
@@ -40,6 +44,7 @@ class Reconciliation:
         self._cursor_ns = cursor_ns
         self._lock = asyncio.Lock()
         self._doubted_ns: dict[str, int] = {}
+        self._refused = Counter[str]()
 
     async def run(self) -> None:
         """Ask for everything once, and take in the answers. Raises what the gateway raises, and takes in none then."""
@@ -71,20 +76,44 @@ class Reconciliation:
         now_ns = await desk.ask(gateway.time_ns())
         open_orders = await desk.ask(gateway.open_orders())
         shown = {order.report.client_order_id for order in open_orders}
-        asked = [
-            (order, await desk.ask(gateway.query(ref(order)))) for order in live if order.client_order_id not in shown
-        ]
+        asked, fills = list[tuple[Order, OrderReport | None]](), list[FillReport]()
+        unasked = list[Problem]()
+        for order in live:
+            if order.client_order_id not in shown:
+                what = f"order {order.client_order_id}"
+                async with self._asking(what, order.symbol, unasked):
+                    asked.append((order, await desk.ask(gateway.query(ref(order)))))
         since_ns = (self._cursor_ns or now_ns) - MARGIN_NS
-        fills = [fill for symbol in symbols for fill in await desk.fills_since(symbol, since_ns)]
+        for symbol in symbols:
+            async with self._asking("fills", symbol, unasked):
+                fills += await desk.fills_since(symbol, since_ns)
         told = desk.balances_told
         balances = await desk.ask(gateway.balances())
         return _Answers(
-            cursor_ns=now_ns - int(gateway.query_lag_s * 1e9),
+            cursor_ns=0 if unasked else now_ns - int(gateway.query_lag_s * 1e9),  # else it will be asked for again
+            unasked=unasked,
             open_orders=open_orders,
             asked=asked,
             fills=sorted(fills, key=lambda fill: fill.time_ns),
             balances=balances if told == desk.balances_told else (),
         )
+
+    @asynccontextmanager
+    async def _asking(self, what: str, symbol: str, unasked: "list[Problem]") -> AsyncGenerator[None]:
+        """Ask what the venue may refuse to tell, as of a symbol that it has no more: then it is for a human to say.
+
+        One refusal may be for another reason: until `REFUSALS` of them came in a row the asking begins anew.
+        """
+        key = f"unasked {symbol} {what}"
+        try:
+            yield
+        except Rejected as error:
+            self._refused[key] += 1
+            if self._refused[key] < REFUSALS:
+                raise
+            unasked.append(Problem(key=key, symbol=symbol, reason=f"the venue does not tell of its {what}: {error}"))
+        else:
+            self._refused.pop(key, None)
 
     def _take(self, answers: "_Answers") -> None:
         """Fills first: an order's report says how much it has filled, its fills say at what price."""
@@ -122,7 +151,13 @@ class Reconciliation:
     def _mismatches(self, answers: "_Answers") -> Iterator[ReconcileMismatch]:
         """What the two sides disagree about now, and did when it was found, long enough ago."""
         now_ns = self._desk.clock.monotonic_ns()
-        found = [*self._lost(answers), *self._undead(answers), *self._untold(), *self._shortfalls(answers.balances)]
+        found = [
+            *answers.unasked,
+            *self._lost(answers),
+            *self._undead(answers),
+            *self._untold(),
+            *self._shortfalls(answers.balances),
+        ]
         self._desk.problems = {problem.key: (problem.symbol, problem.amount) for problem in found}
         problems = {problem.key: problem for problem in found if not self._desk.is_settled(problem.key, problem.amount)}
         self._doubted_ns = {key: self._doubted_ns.get(key, now_ns) for key in problems}
@@ -168,9 +203,13 @@ class Reconciliation:
 
 
 class _Answers(Struct, frozen=True, kw_only=True):
-    """What the venue answered. ``asked`` are orders that it did not show as open, with its word on each."""
+    """What the venue answered. ``asked`` are orders that it did not show as open, with its word on each.
+
+    ``unasked`` is what it refused to tell.
+    """
 
     cursor_ns: int
+    unasked: Sequence[Problem]
     open_orders: Sequence[OpenOrder]
     asked: Sequence[tuple[Order, OrderReport | None]]
     fills: Sequence[FillReport]

@@ -9,6 +9,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 
+from msgspec.structs import replace
+
 from bowstring.trading.desk import Desk
 from bowstring.trading.messages import Recovered
 from bowstring.trading.private_stream import PrivateStream
@@ -26,6 +28,7 @@ class Recovery:
     def __init__(self, desk: Desk, *, on_stream: Callable[[str, float], None]) -> None:
         self._desk = desk
         self._is_told = False
+        self._on_stream = on_stream
         remembered = desk.journal.recall(desk.gateway.venue)
         desk.blotter.restore(remembered)
         desk.disputed.update(remembered.mismatches)
@@ -47,6 +50,8 @@ class Recovery:
             return recovering.result()
         self._tell_record()
         log.error("%s: no orders yet, %s, %s; it is tried on", desk.gateway.venue, desk.closed, desk.down)
+        if not self._stream.up.is_set():
+            self._on_stream(desk.closed, 0.0)
         recovering.add_done_callback(self._tell_end)
         return None
 
@@ -82,7 +87,10 @@ class Recovery:
         if not self._is_told:
             self._is_told = True
             blotter = self._desk.blotter
-            self._desk.tell([*(order.update() for order in blotter.live.values()), *blotter.positions()])
+            ended = (order for order in blotter.short_of_fills() if order.is_final)  # guards reckon with their fills
+            orders = (*blotter.live.values(), *ended)
+            updates = [replace(order.update(), told=blotter.filled(order.client_order_id)) for order in orders]
+            self._desk.publish([*updates, *blotter.positions()])
 
     def _tell_end(self, recovering: "asyncio.Task[None]") -> None:
         if not recovering.cancelled() and (error := recovering.exception()):

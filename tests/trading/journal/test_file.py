@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -118,12 +119,12 @@ def test_what_was_told_once_never_changes(path: Path, table: str) -> None:
         apsw.Connection(str(path)).execute(f"UPDATE {table} SET crc = 1")
 
 
-def test_an_empty_file_is_as_good_as_none(path: Path) -> None:
-    path.touch()
-    journal = opened(path)
+def test_a_file_that_was_emptied_is_refused(path: Path) -> None:
+    opened(path).close()
+    path.write_bytes(b"")
 
-    assert journal.recall(VENUE).live == []
-    journal.close()
+    with pytest.raises(ConfigError, match="it is empty, which no journal ever is: to begin a new one, remove it"):
+        opened(path)
 
 
 # Epochs
@@ -242,6 +243,28 @@ def test_a_file_that_cannot_be_trusted_is_refused_and_stays_as_it_is(
     assert path.read_bytes() == before
     with pytest.raises(ConfigError, match=complaint):  # and is not locked by the one who was refused
         opened(path)
+
+
+def test_a_damaged_file_with_a_log_beside_it_stays_as_it_is_and_so_does_the_log(tmp_path: Path) -> None:
+    path, killed = tmp_path / "bot.journal", tmp_path / "killed.journal"
+    journal = opened(path)
+    journal.record([order()])
+    journal.write([told(order(), "open")])
+    journal.close()
+    journal = opened(path)
+    journal.record([order("b")])
+    for suffix in ("", "-wal"):  # as a bot that is killed leaves it
+        shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
+    journal.close()
+    content = bytearray(killed.read_bytes())
+    content[content.index(b"open")] ^= 1
+    killed.write_bytes(content)
+    before = [Path(f"{killed}{suffix}").read_bytes() for suffix in ("", "-wal")]
+
+    with pytest.raises(ConfigError, match="is damaged"):
+        opened(killed)
+    assert before[1]
+    assert [Path(f"{killed}{suffix}").read_bytes() for suffix in ("", "-wal")] == before
 
 
 def test_a_log_whose_file_is_gone_is_not_thrown_away(path: Path) -> None:

@@ -806,3 +806,26 @@ async def session_to(account: FakeAccount, *, stamp: Stamp) -> Session:
 
 async def _read_time(account: FakeAccount) -> int:
     return account.now_ms() * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (429, error(-1003, "Too much request weight used.")),
+        (418, error(-1003, "Way too much request weight used; IP banned.")),
+        (403, "<html>a firewall's page</html>"),
+        (400, error(-1003, "Too many requests queued.")),
+    ],
+)
+async def test_only_what_another_attempt_does_not_mend_is_a_refusal_at_a_start(
+    account: FakeAccount, status: int, body: object
+) -> None:
+    account.queue("GET /api/v3/account", (status, body))
+    with pytest.raises(Disconnected, match="it may be asked again"):
+        await gateway_to(account).open()
+
+
+async def test_a_key_that_is_refused_is_a_refusal(account: FakeAccount) -> None:
+    account.queue("GET /api/v3/account", (401, error(-2015, "Invalid API-key, IP, or permissions for action.")))
+    with pytest.raises(Rejected, match="Invalid API-key"):
+        await gateway_to(account).open()

@@ -167,7 +167,7 @@ class Control:
         if self._engine.started.is_set() or isinstance(command, Status | Kill | Reduce | Activate):
             return False
         hand = self._hand(command)
-        return hand is None or not hand.is_ready
+        return hand is None or not hand.is_ready_for(command)
 
     def _answer(self, given: Given) -> Answer:
         command = given.command
@@ -207,7 +207,11 @@ class Control:
 
     def _decide(self, command: Command, state: RiskState) -> str:
         decision = command.decision(self._desk.clock.now_ns())
-        self._desk.tell([decision, *self._bring_to(state, reason=command.why, by=command.operator)])
+        changes = self._bring_to(state, reason=command.why, by=command.operator)
+        for hand in self._all_hands():
+            if hand.desk.journal is not self._desk.journal:  # one without a file
+                hand.desk.keep(changes)
+        self._desk.tell([decision, *changes])
         return f"trading is {self._desk.journal.risk.state}"
 
     def _bring_to(self, state: RiskState, *, reason: str, by: str) -> list[RiskStateChanged]:
@@ -223,9 +227,11 @@ class Control:
             yield from hand.doubts()
         yield from (f"nobody looks after {stray}: the bot has no such venue" for stray in self.strays())
 
+    def _all_hands(self) -> list[Hand]:
+        return [one for one in self._engine.shared if isinstance(one, Hand)]
+
     def _hands(self) -> list[Hand]:
-        hands = [one for one in self._engine.shared if isinstance(one, Hand)]
-        return [hand for hand in hands if hand.desk.journal is self._desk.journal]
+        return [hand for hand in self._all_hands() if hand.desk.journal is self._desk.journal]
 
     def _hand(self, command: AnyCommand) -> Hand | None:
         return next((hand for hand in self._hands() if hand.concerns(command)), None)

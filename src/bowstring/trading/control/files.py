@@ -58,7 +58,7 @@ class ControlFiles:
 
     def is_killed(self) -> bool:
         """Whether the kill switch is there: asked before each order, it takes a microsecond."""
-        return os.access(self._kill_name, os.F_OK)
+        return os.access(self._kill_name, os.F_OK, follow_symlinks=False)
 
     def kill_changed_ns(self) -> int:
         """When the kill switch was pulled, whatever kind of file it is and whoever made it; 0: there is none."""

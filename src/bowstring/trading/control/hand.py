@@ -24,10 +24,9 @@ class Hand:
         self.desk = desk
         self._strategies = strategies
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether it knows what can be traded at the venue."""
-        return bool(self.desk.blotter.instruments)
+    def is_ready_for(self, command: AnyCommand) -> bool:
+        """Whether it knows what the command is about: an order from its record, all else once the venue was asked."""
+        return bool(self.desk.blotter.instruments if isinstance(command, DecideOrder) else self.desk.reconciled_ns >= 0)
 
     def concerns(self, command: AnyCommand) -> bool:
         """Whether a command is for this account."""
@@ -88,6 +87,7 @@ class Hand:
             raise Refused(f"order {order.client_order_id} was open: it may be cancelled, expired or filled now")
 
     def _accept(self, command: Accept) -> str:
+        self._check_asked()
         reason = self.desk.disputed.pop(command.symbol, None)
         if reason is None:
             raise Refused(f"there is no mismatch in {command.symbol} at {command.venue}")
@@ -96,6 +96,7 @@ class Hand:
         return f"new risk may be taken in {command.symbol} at {command.venue} again; accepted: {reason}"
 
     def _set_position(self, command: SetPosition) -> str:
+        self._check_asked()
         blotter = self.desk.blotter
         held = {(one.strategy, one.symbol): one.quantity for one in blotter.positions()}
         known = sorted({*self._strategies, *(strategy for strategy, _symbol in held)})
@@ -107,6 +108,11 @@ class Hand:
         self._tell(command, blotter.set_position(command.strategy, command.symbol, command.quantity))
         where = f"{command.symbol} at {command.venue}"
         return f"the position of {command.strategy} in {where} is {command.quantity:f}; it was {before:f}"
+
+    def _check_asked(self) -> None:
+        """What a human says of now is not to be mixed with what the venue tells later of before."""
+        if self.desk.reconciled_ns < 0:
+            raise Refused(f"{self.desk.gateway.venue} was not asked yet how things stand: give it again then")
 
     def _tell(self, command: Command, *events: Event) -> None:
         """The decision and what it brings about, in one transaction."""

@@ -103,7 +103,9 @@ class LiveOrders:
         key = update.strategy, update.venue, update.client_order_id
         known = self.orders.get(key)
         order = Order.told_by(update)
-        if known is None:
+        if known is None and update.told is not None:
+            self._put(key, _live(order, LiveOrder(order, ZERO, before=update.told)))
+        elif known is None:
             self._put(key, _live(order, LiveOrder(order, ZERO, before=order.filled, doubt=True)))
         elif not update.cause or update.cause == known.action:  # else another action had the id, and came to nothing
             self._put(key, _live(order, known))

@@ -40,8 +40,13 @@ class Database:
         self._execute = self._connection.cursor().execute
         self._connection.set_busy_timeout(BUSY_MS)
         self._connection.set_wal_hook(self._note_wal)  # in place of the one that checkpoints
+        self.moves_log_at_close(False)  # before it is trusted
         self._connection.pragma("synchronous", synchronous)
         self._connection.pragma("journal_size_limit", WAL_KEPT_BYTES)
+
+    def moves_log_at_close(self, moves: bool) -> None:
+        """Whether the last connection moves all from the write-ahead log to the file when it is closed."""
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0 if moves else 1)
 
     def close(self) -> None:
         """Close it; the last connection to a file moves all from the write-ahead log to the file."""
@@ -137,6 +142,8 @@ def open_database(path: Path, *, synchronous: int, migrations: Sequence[str] = M
         raise ConfigError(f"apsw has SQLite {found}, which can damage a journal: install one with 3.51.3 or later")
     try:
         if not has_content(path):
+            if path.exists():
+                raise Damaged("it is empty, which no journal ever is: to begin a new one, remove it")
             _refuse_remains(path)
             _create(path, migrations)
         check_header(path)
@@ -149,6 +156,7 @@ def open_database(path: Path, *, synchronous: int, migrations: Sequence[str] = M
             raise
     except (apsw.Error, OSError, Damaged) as error:
         raise unusable(path, error) from error
+    database.moves_log_at_close(True)
     return database
 
 

@@ -168,6 +168,7 @@ class JournalFile:
             self._failure = ""
             self._start_threads()
         except BaseException:
+            database.moves_log_at_close(False)  # what is refused stays as it is
             database.close()
             raise
 

@@ -14,7 +14,7 @@ from math import ceil
 from typing import Literal
 
 from bowstring.core.clock import Clock
-from bowstring.core.errors import NotSent, Rejected
+from bowstring.core.errors import Disconnected, NotSent, Rejected
 from bowstring.core.supervision import cause_of
 from bowstring.market.instrument import Instrument
 from bowstring.net.budget import WeightBudget
@@ -34,7 +34,7 @@ from bowstring.venues.binance.order_results import (
     parse_time,
 )
 from bowstring.venues.binance.order_window import window_of
-from bowstring.venues.binance.refusal import ARCHIVED, NO_SUCH_ORDER, REPLACED_IN_PART, SKEWED
+from bowstring.venues.binance.refusal import ARCHIVED, KEY_REFUSED, NO_SUCH_ORDER, REPLACED_IN_PART, SKEWED
 from bowstring.venues.binance.rest_account import RestAccount
 from bowstring.venues.binance.rest_orders import RestOrders
 from bowstring.venues.binance.session import Event, Session
@@ -128,8 +128,10 @@ class BinanceGateway:
             await self._time.measure()
             instruments = await self._listing.wanted()
             await self.balances()
-        except BaseException:
+        except BaseException as error:
             await self._client.close()
+            if isinstance(error, Rejected) and error.code not in KEY_REFUSED:
+                raise Disconnected(f"{error}; it may be asked again") from None
             raise
         self._instruments = {instrument.symbol: instrument for instrument in instruments}
         self._by_venue_symbol.update((instrument.venue_symbol, instrument) for instrument in instruments)

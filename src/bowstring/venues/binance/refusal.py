@@ -17,6 +17,9 @@ of -1008, overload, it does not say how far the request had come."""
 SKEWED = "-1021"
 """The request's time is outside of its window, by the venue's clock. It was not carried out."""
 
+KEY_REFUSED = {"-1002", "-1022", "-2014", "-2015"}
+"""Not authorized, a wrong signature, a key of the wrong form, one that is not valid or not for this address."""
+
 TOO_MANY_ORDERS = -1015
 NO_SUCH_ORDER, ARCHIVED = "-2013", "-2026"
 REPLACED_IN_PART, NOT_REPLACED = "-2021", "-2022"

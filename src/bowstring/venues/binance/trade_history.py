@@ -10,7 +10,7 @@ from bowstring.venues.binance.rest_account import RestAccount
 
 PAGE = 1000  # the most that one request gives
 WINDOW_MS = 24 * 3600 * 1000  # the longest time that one request may name
-MAX_WINDOWS = 30
+MAX_WINDOWS = 366
 WEIGHT = 20
 NAMES_KEPT = 100_000
 
@@ -74,7 +74,7 @@ class TradeHistory:
         while unknown:
             params: Params = {"symbol": venue_symbol, "orderId": min(unknown), "limit": PAGE}
             orders = parse_orders(await self._rest.read("/api/v3/allOrders", params, weight=WEIGHT))
-            for order in orders:
+            for order in (order for order in orders if order.order_id in unknown):
                 self._names.learn(venue_symbol, str(order.order_id), order.client_order_id)
             # Of an order before the last of the page that is not in it the venue has trades, and does not show it.
             if len(orders) < PAGE:
