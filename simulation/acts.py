@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
 from pathlib import Path
 
 from msgspec import Struct
@@ -30,7 +29,7 @@ TROUBLED_S = 10.0, 20.0, 30.0
 HEALTHY_S = 112.0
 CALM_S = 100.0  # what is unknown is asked about every 30 s at last, and an answer may take 5 s
 PROBED_S = 10.0
-MOST_S = 3000.0
+MOST_S = 10_000.0
 FILE_SHARE = 0.5  # of worlds that have a journal in a file
 
 
@@ -171,9 +170,9 @@ class Story:
 
 
 def _probe(venue: str, trader: Trader, all_traders: Sequence[Trader]) -> PlaceOrder:
-    """A small order far from the market, on the side that reduces what all strategies together hold."""
+    """A small order far from the market, on the side that reduces what all strategies hold, at all venues together."""
     symbol = SYMBOLS[0]
-    held = sum(one.held.get((venue, symbol), Decimal(0)) for one in all_traders)
+    held = sum(quantity for one in all_traders for (_venue, what), quantity in one.held.items() if what == symbol)
     side: Side = "sell" if held > 0 else "buy"
     return PlaceOrder(
         venue=venue,

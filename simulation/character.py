@@ -47,6 +47,6 @@ def draw_character(seed: int) -> Character:
         on_stop=random.choice(["cancel", "cancel", "leave"]),
         on_halt=random.choice(["cancel", "cancel", "leave"]),
         reconcile_every_s=random.choice([5.0, 10.0, 30.0]),
-        dead_man_s=random.choice([None, None, 6.0, 20.0]),
+        dead_man_s=random.choice([None, 6.0, 6.0, 20.0]),
         is_stubborn=is_secretive(seed),
     )

@@ -25,7 +25,7 @@ MOST: dict[str, float] = {
     "question fails": 0.3,
     "question unanswered": 0.15,
     "one question slow": 1.0,
-    "renewal unanswered": 0.2,
+    "renewal unanswered": 0.4,
     "replica behind": 0.8,
     # a report on the private stream
     "report dropped": 0.3,
@@ -70,11 +70,14 @@ SHARES = {
     "long downtime": 0.8,
     "replica behind": 0.7,
     "connection reset under a request": 0.6,
+    "renewal unanswered": 0.8,
 }
 
 SECRETIVE = 0.45  # of worlds
-SECRETS = ("connection reset under a request", "report dropped", "replica behind")
-"""Faults that are at their greatest rate in some worlds: orders are at the venue, and nobody says so."""
+SECRETS = (
+    "connection reset under a request", "report dropped", "replica behind", "crash while it recovers", "long downtime",
+)  # fmt: skip
+"""Faults that are at their greatest rate in some worlds: orders are at the venue, and nobody says so for long."""
 NOISE = ("request not sent", "request rejected", "venue down", "kill switch", "alarm")
 """What there is none of in these: many orders are to be in doubt."""
 

@@ -24,7 +24,7 @@ def draw_traits(random: Random) -> Traits:
         replaces_natively=random.random() < 0.5,
         keeps_order=random.random() < 0.5,
         is_async=random.random() < 0.5,
-        offers_cancel_after=random.random() < 0.5,
+        offers_cancel_after=random.random() < 0.7,
         validity_s=random.choice([1.0, 3.0, 8.0, 8.0]),
         query_lag_s=random.choice([0.0, 0.5, 2.0, 5.0, 5.0]),
         latency_s=random.choice([0.001, 0.02, 0.2]),

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from functools import partial
 
 from bowstring.core.errors import Disconnected, NotSent
@@ -26,10 +26,10 @@ class Canceller:
         self._desk = desk
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
-    def cancel(self, order: Order) -> Awaitable[None]:
+    def cancel(self, order: Order) -> asyncio.Task[None]:
         """Cancel a live order, in the caller's stack where its place after the order's own bytes is certain.
 
-        The awaitable ends with the venue's answer, and raises when the order lives on in spite of it.
+        The task ends with the venue's answer, and raises when the order lives on in spite of it.
         """
         client_order_id = order.client_order_id
         if client_order_id not in self._under_way:
@@ -100,9 +100,9 @@ class Canceller:
             now = self._desk.blotter.live.get(order.client_order_id)
             if now is None:
                 return
-            with contextlib.suppress(Exception):  # it is tried again, and the caller sees in the blotter what is left
-                await asyncio.wait_for(asyncio.shield(self.cancel(now)), AGAIN_S)
-            self._under_way.pop(order.client_order_id, None)  # what is not answered by now is sent again
+            await asyncio.wait({self.cancel(now)}, timeout=AGAIN_S)
+            if self._status(order) != "pending":  # else the cancel may wait for the order's own answer
+                self._under_way.pop(order.client_order_id, None)  # what is not answered by now is sent again
             await self._desk.until(partial(self._is_due, order, self._desk.reconciled_ns), timeout_s=pause_s)
 
     def _is_due(self, order: Order, reconciled_ns: int) -> bool:
