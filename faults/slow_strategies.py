@@ -1,13 +1,18 @@
 """F12: one strategy takes 100 ms for each event, another burns a core in its own process. The others notice nothing.
 
 Two bots are fed in turn, over a socket: one with these two strategies, one without. How long it takes from the sender
-to another strategy is compared in pairs, one right after the other.
+to another strategy is compared in pairs, one right after the other. While the one without is fed, another program burns
+that core: a machine with a core that idles answers later.
 """
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from struct import Struct as Layout
@@ -34,6 +39,9 @@ LONG_LIMIT, SHORT_LIMIT = 1.1, 3.0
 """Of the median ratio of p99s; and of p50s, as a few seconds on a shared machine tell no more."""
 OTHERS = ("first", "last")
 NAMES = (*OTHERS, "slow", "burner")
+BURNT = frozenset({max(os.sched_getaffinity(0))})
+REST = os.sched_getaffinity(0) - BURNT or BURNT
+"""The core that is burnt, and those of everything else, with the two strategies as without them."""
 MESSAGE = Layout("qq")  # of a price: when it was sent, on the monotonic clock; and the number of a beat, 0: none
 
 
@@ -110,7 +118,10 @@ class Slow(Counting):
 
 
 class Burner(Counting):
-    """Computes for longer than it takes until the next event."""
+    """Computes for longer than it takes until the next event, on a core that nobody else here uses."""
+
+    async def start(self) -> None:
+        os.sched_setaffinity(0, BURNT)
 
     @bs.on(Price)
     def compute(self, _price: Price) -> None:
@@ -200,9 +211,12 @@ def run(bench: Bench) -> Outcome:
 
         def measure() -> None:
             bots = [_connected(one) for one in (without, with_)]
+            os.sched_setaffinity(0, REST)  # of this thread, which feeds them
+            for_s = 2.0 if is_long else 0.5
             for _ in range(bench.many(short=2, long=60)):
-                alone, together = (one.ages(for_s=2.0 if is_long else 0.5) for one in bots)
-                result.pairs.append((alone, together))
+                with _burning():
+                    alone = bots[0].ages(for_s=for_s)
+                result.pairs.append((alone, bots[1].ages(for_s=for_s)))
             for one in bots:
                 one.feed.close()
             with_.bot.say("count")
@@ -212,6 +226,17 @@ def run(bench: Bench) -> Outcome:
         judgements = [one.settled() for one in (without, with_)]
     findings = [*stuck, *(finding for judgement in judgements for finding in judgement.findings)]
     return outcome(_figures(result, is_long=is_long), findings)
+
+
+@contextmanager
+def _burning() -> Generator[None]:
+    """Have a program burn the core."""
+    program = f"import os; os.sched_setaffinity(0, {set(BURNT)}); exec('while True: pass')"
+    with subprocess.Popen([sys.executable, "-c", program]) as burning:
+        try:
+            yield
+        finally:
+            burning.kill()
 
 
 def _connected(on_trial: Trial) -> Fed:
@@ -248,6 +273,7 @@ def _told(state: str, ages: Sequence[Ages]) -> str:
 
 
 def cast(stage: Stage) -> Cast:
+    os.sched_setaffinity(0, REST)
     guests: list[CoreStrategy] = []
     if "alone" not in stage.script.words:
         guests = [Slow("slow"), bs.in_process(Burner("burner"))]
@@ -260,7 +286,7 @@ def cast(stage: Stage) -> Cast:
 ROW = Row(
     id="F12",
     fault="strategy awaits 100 ms an event; another burns a core in its own process",
-    how="1,000 prices a second over a socket, to a bot with these two and to one without, in turn",
+    how="1,000 prices a second over a socket, to a bot with these two and to one beside a busy core, in turn",
     promise="others' p99 within 10 %; lossless drops 0",
     run=run,
     is_timed=True,

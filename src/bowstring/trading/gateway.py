@@ -132,6 +132,7 @@ class Gateway(Protocol):
     async def open(self) -> Sequence[Instrument]:
         """Connect, and return what can be traded. Raises what the venue or the network raises.
 
+        It is called again where that may help: `Rejected` and `ConfigError` say that it does not, as of a bad key.
         Instruments carry ``venue``, unified symbols, and the rules that `place` holds orders to.
         """
         ...
