@@ -7,7 +7,7 @@ import pytest
 from tests.whole_bot import generated_feed
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def feed() -> Iterator[Mapping[str, str]]:
     """Give the environment that points a bot at a running feed."""
     with generated_feed() as environment:
