@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
+from msgspec import Struct
 from msgspec.json import decode, encode
 
 from bowstring.core.clock import Clock
@@ -27,13 +28,22 @@ Work = asyncio.Future[None] | asyncio.Future[OrderReport]
 log = logging.getLogger(__name__)
 
 
+class Problem(Struct, frozen=True, kw_only=True):
+    """In what the two sides disagree, by how much if that can be told. The same ``key`` is the same disagreement."""
+
+    key: str
+    symbol: str
+    reason: str
+    amount: Decimal = Decimal(0)
+
+
 class Desk:
     """One gateway and one blotter, one way in for reports and one way out for events, and the owner of all tasks.
 
     ``closed`` says why nothing new may be sent but cancels; ``down``, of the private stream, and ``paused``, until the
     venue was asked how things stand, why no new risk may be taken; ``""`` where it may. ``is_killed()`` is like the
     first, ``unguarded()``, where the venue is to act if this bot cannot, like the others. ``disputed`` says by symbol
-    why no new risk may be taken in it; ``problems`` are all present disagreements, their symbols and amounts by keys.
+    why no new risk may be taken in it; ``problems`` are all present disagreements, by their keys.
     ``balances`` are the latest, and ``balances_told`` counts those that the private stream told, and fills, which
     change them. ``reconciled_ns`` is when the venue last told in full how things stand, on the monotonic clock; -1:
     never. ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept it.
@@ -60,7 +70,7 @@ class Desk:
         self.pauses = 0
         self.unguarded: Callable[[], str] = lambda: ""
         self.disputed: dict[str, str] = {}
-        self.problems: dict[str, tuple[str, Decimal]] = {}
+        self.problems: dict[str, Problem] = {}
         self._settled: dict[str, Decimal] = {}
         self.balances: dict[str, BalanceReport] = {}
         self.balances_told = 0
@@ -101,6 +111,7 @@ class Desk:
         """Publish events that are on record."""
         for event in events:
             if isinstance(event, ReconcileMismatch):
+                log.error("%s: no new risk in %s, %s", event.venue, event.symbol, event.reason)
                 self.disputed[event.symbol] = event.reason
             self._outbox.append(event)
         while self._outbox:
@@ -132,7 +143,7 @@ class Desk:
 
     def settle(self, symbol: str) -> GuardState:
         """Accept all disagreements there are in a symbol; returns what is to be kept of it."""
-        now = {key: amount for key, (where, amount) in self.problems.items() if where == symbol}
+        now = {problem.key: problem.amount for problem in self.problems.values() if problem.symbol == symbol}
         self._settled = {key: amount for key, amount in self._settled.items() if key in self.problems} | now
         return GuardState(guard=self._settled_name(), state=encode(self._settled).decode())
 

@@ -147,6 +147,7 @@ class OrderExecutor(Executor):
             GuardState(guard=guard, state=state) for guard, state in self._journal.guard_states().items()
         )
         if risk.state != "active":
+            log.warning("trading is %s by %s: %s", risk.state, risk.by, risk.reason)
             self._desk.publish([replace(risk, seq=0, cause=0, received_ns=0, depth=0)])
         if risk.state == "halted":
             self._halt_others(risk.reason, by=risk.by)

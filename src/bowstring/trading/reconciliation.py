@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from bowstring.core.errors import Rejected
 from bowstring.core.messages import Event
-from bowstring.trading.desk import Desk
+from bowstring.trading.desk import Desk, Problem
 from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderReport
 from bowstring.trading.journal.port import Cursor
 from bowstring.trading.messages import ReconcileMismatch
@@ -25,15 +25,6 @@ from bowstring.trading.resolution import ref
 MARGIN_NS = 60 * 1_000_000_000  # a venue's clocks differ among themselves, and a fill told twice is one
 REFUSALS = 5
 DOUBTED_S = 5.0  # a disagreement that is gone by then was none
-
-
-class Problem(Struct, frozen=True, kw_only=True):
-    """In what the two sides disagree, by how much if that can be told. The same ``key`` is the same disagreement."""
-
-    key: str
-    symbol: str
-    reason: str
-    amount: Decimal = Decimal(0)
 
 
 class Reconciliation:
@@ -158,7 +149,7 @@ class Reconciliation:
             *self._untold(),
             *self._shortfalls(answers.balances),
         ]
-        self._desk.problems = {problem.key: (problem.symbol, problem.amount) for problem in found}
+        self._desk.problems = {problem.key: problem for problem in found}
         problems = {problem.key: problem for problem in found if not self._desk.is_settled(problem.key, problem.amount)}
         self._doubted_ns = {key: self._doubted_ns.get(key, now_ns) for key in problems}
         patience_ns = max(DOUBTED_S, self._desk.gateway.query_lag_s) * 1e9
@@ -173,7 +164,7 @@ class Reconciliation:
             now = self._desk.blotter.live.get(order.client_order_id)
             if report is None and order.status == "open" and now is not None:
                 reason = f"{order.client_order_id} was open, and the venue does not know it"
-                yield Problem(key=f"lost {order.client_order_id}", symbol=order.symbol, reason=reason)
+                yield Problem(key=lost(order.client_order_id), symbol=order.symbol, reason=reason)
 
     def _undead(self, answers: "_Answers") -> Iterator[Problem]:
         for shown in answers.open_orders:
@@ -200,6 +191,11 @@ class Reconciliation:
                 reason = f"positions are {needed:f} {currency} together, and the account has {there:f}"
                 missing = EXACT.subtract(needed, there)
                 yield Problem(key=f"short {symbol}", symbol=symbol, reason=reason, amount=missing)
+
+
+def lost(client_order_id: str) -> str:
+    """The key of the disagreement that an open order is none at the venue."""
+    return f"lost {client_order_id}"
 
 
 class _Answers(Struct, frozen=True, kw_only=True):

@@ -694,6 +694,27 @@ async def test_live_orders_of_a_venue_that_the_bot_has_no_more_are_named(
 
 
 @simulated
+async def test_all_disagreements_are_named_and_what_the_venue_denies_may_be_decided_after_it_was_accepted(
+    alice: Operator, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Bot(journal=alice.journal, on_stop="leave") as bot:
+        orders = [await bot.open() for _ in range(3)]
+        for order in orders:
+            del bot.ledger.orders[order]
+        await until(lambda: bot.events(ReconcileMismatch), within_s=200)
+        _is_done, before = await alice.tell(STATUS)
+        _is_done, accepted = await alice.tell(Accept(operator="alice", why="", venue="venue", symbol="BTC/USDT"))
+        _is_done, after = await alice.tell(STATUS)
+        answers = [await alice.decide(order, "cancelled", "0") for order in orders]
+        assert bot.blotter.live == {}
+
+    reasons = [f"{order} was open, and the venue does not know it" for order in orders]
+    assert all(reason in text for reason in reasons for text in (before, accepted, after, caplog.text))
+    assert all(f"venue: BTC/USDT, {reason}, which was accepted" in after for reason in reasons)
+    assert [is_done for is_done, _text in answers] == [True, True, True]
+
+
+@simulated
 async def test_a_strategy_is_resumed_only_once_everything_has_started(alice: Operator) -> None:
     async with TwoAccounts(alice.journal, alice.journal) as bot:
         name = alice.give(Resume(operator="alice", why="", strategy="trader"))

@@ -11,6 +11,7 @@ from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import OrderReport
 from bowstring.trading.messages import MismatchSettled
 from bowstring.trading.orders import Order
+from bowstring.trading.reconciliation import lost
 
 ZERO = Decimal(0)
 AccountCommand = DecideOrder | Accept | SetPosition
@@ -55,11 +56,21 @@ class Hand:
         if why := desk.down or desk.paused or desk.unguarded():
             yield f"{venue}: no new risk, {why}"
         yield from (f"{venue}: no new risk in {symbol}, {reason}" for symbol, reason in desk.disputed.items())
+        yield from self._other_problems()
         for order in desk.blotter.live.values():
             if order.status == "unknown":
                 yield f"{venue}: order {_described(order)} is unknown, {order.reason}"
         if others := desk.blotter.external:
             yield f"{venue}: {len(others)} open orders of others, which are left alone"
+
+    def _other_problems(self) -> Iterator[str]:
+        """All disagreements in a symbol but the one that stopped it, and those that a human has accepted."""
+        desk = self.desk
+        for problem in desk.problems.values():
+            is_accepted = desk.is_settled(problem.key, problem.amount)
+            if is_accepted or desk.disputed.get(problem.symbol, problem.reason) != problem.reason:
+                accepted = ", which was accepted" if is_accepted else ""
+                yield f"{desk.gateway.venue}: {problem.symbol}, {problem.reason}{accepted}"
 
     def _decide(self, command: DecideOrder) -> str:
         order = self.desk.blotter.find(command.client_order_id)
@@ -78,7 +89,8 @@ class Hand:
         """An order is for a human to decide if its outcome is unknown, or if the venue denies that it is open."""
         if order.status == "unknown":
             return
-        if order.status != "open" or order.symbol not in self.desk.disputed:
+        is_denied = order.symbol in self.desk.disputed or lost(order.client_order_id) in self.desk.problems
+        if order.status != "open" or not is_denied:
             raise Refused(
                 f"order {order.client_order_id} is {order.status}: what a human decides about is unknown, or open in a "
                 "symbol with a mismatch"
@@ -91,9 +103,12 @@ class Hand:
         reason = self.desk.disputed.pop(command.symbol, None)
         if reason is None:
             raise Refused(f"there is no mismatch in {command.symbol} at {command.venue}")
+        reasons = {reason: None} | {
+            one.reason: None for one in self.desk.problems.values() if one.symbol == command.symbol
+        }
         kept = self.desk.settle(command.symbol)
         self._tell(command, MismatchSettled(venue=command.venue, symbol=command.symbol), kept)
-        return f"new risk may be taken in {command.symbol} at {command.venue} again; accepted: {reason}"
+        return f"new risk may be taken in {command.symbol} at {command.venue} again; accepted: {'; '.join(reasons)}"
 
     def _set_position(self, command: SetPosition) -> str:
         self._check_asked()
