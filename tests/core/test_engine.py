@@ -458,6 +458,24 @@ def test_from_the_moment_that_the_kill_switch_is_pulled_nothing_adds_risk_until_
     ]
 
 
+def test_a_kill_switch_that_is_not_delivered_yet_is_not_rearmed() -> None:
+    doer = Doer()
+
+    def decide(tick: Tick) -> list[Action]:
+        return [Risk(), Do()]
+
+    async def course(engine: Engine, running: "asyncio.Future[None]") -> None:
+        await asyncio.sleep(1.5)
+        engine.kill("prices look wrong", by="alice")
+        engine.rearm()
+        await asyncio.sleep(1)
+        engine.stop()
+
+    live(feed_of(Tick(n=0), Tick(n=1), pause_s=1), Bot(decide), doer, course=course)
+
+    assert [type(action) for action in doer.given] == [Risk, Do, Do]
+
+
 def test_it_can_be_pulled_in_any_thread(caplog: pytest.LogCaptureFixture) -> None:
     reader = Reader()
 
