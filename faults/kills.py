@@ -29,6 +29,7 @@ LEAST_IN_FLIGHT = 20
 KILLS_PER_LIFE = 10  # of one journal
 UNDER_LOAD_S = (0.1, 0.3)
 RECOVERING_S = (0.0, 2.0)
+OF_MUTANT = 40  # a random moment is seldom the one that finds it
 TRIES = 2  # what cannot be brought to enough in flight is a finding
 CRASHES_RECOVERING = 0.25  # of the starts
 HELD_S = 1.5  # longer than a restart takes
@@ -68,7 +69,7 @@ class Life(Struct):
 
 
 def run(bench: Bench) -> Outcome:
-    kills = bench.many(short=8, long=1000)
+    kills = bench.many(short=OF_MUTANT if bench.mutant else 8, long=1000)
     each = min(KILLS_PER_LIFE, -(-kills // 2))
     with ThreadPoolExecutor(bench.workers) as pool:
         lives = [*pool.map(partial(_life, bench, kills=each), range(-(-kills // each)))]
