@@ -127,14 +127,13 @@ async def test_whatever_goes_wrong_in_it_all_who_wait_are_told(
 
 
 async def test_a_thread_that_has_ended_takes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def end(_self: GroupCommit) -> None:
-        """Do nothing."""
-
-    monkeypatch.setattr(GroupCommit, "_run", end)
+    is_over = threading.Event()
+    monkeypatch.setattr(GroupCommit, "_run", lambda _self: is_over.wait())
     journal = opened(path)
-    for thread in threading.enumerate():
-        if thread.name == "bowstring-journal":
-            thread.join()
+    threads = [thread for thread in threading.enumerate() if thread.name == "bowstring-journal"]
+    is_over.set()
+    for thread in threads:  # one that is not among all threads any more may not have ended yet
+        thread.join()
     with pytest.raises(NotRecorded, match="its thread has ended"):
         journal.record([order("a")])
     with pytest.raises(NotRecorded, match=f"journal {path} failed, .*its thread has ended"):
