@@ -300,7 +300,8 @@ class OrderExecutor(Executor):
 
     def _on_stream(self, reason: str, retry_in_s: float) -> None:
         if reason:
-            log.warning("%s: private stream down, %s; again in %.1f s", self.name, reason, retry_in_s)
+            if retry_in_s:  # else it is told by who found out
+                log.warning("%s: private stream down, %s; again in %.1f s", self.name, reason, retry_in_s)
             self._desk.tell([CollectorDown(collector=self.name, reason=reason, retry_in_s=retry_in_s)])
         else:
             self._desk.tell([CollectorUp(collector=self.name)])
