@@ -22,7 +22,7 @@ from bowstring.trading.messages import Balance, GuardState, ReconcileMismatch
 T = TypeVar("T")
 
 ANSWER_S = 5.0
-HISTORY_S = 30.0
+HISTORY_S, LONGEST_HISTORY_S = 30.0, 600.0
 Work = asyncio.Future[None] | asyncio.Future[OrderReport]
 
 log = logging.getLogger(__name__)
@@ -174,10 +174,12 @@ class Desk:
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
         """The account's fills in a symbol. There may be many pages of them, so it may take long."""
-        within_s = max(self.answer_s, self._history_s)
-        self._history_s *= 2  # for the next attempt, should this one not succeed
-        async with asyncio.timeout(within_s):
-            fills = await self.gateway.fills_since(symbol, time_ns)
+        try:
+            async with asyncio.timeout(max(self.answer_s, self._history_s)):
+                fills = await self.gateway.fills_since(symbol, time_ns)
+        except TimeoutError:
+            self._history_s = min(2 * self._history_s, LONGEST_HISTORY_S)  # for the next attempt
+            raise
         self._history_s = HISTORY_S
         return fills
 
