@@ -139,7 +139,7 @@ async def test_a_question_without_an_answer_proves_nothing(method: str, reply: R
         assert bot.statuses(order) == ["unknown"]
 
         bot.gateway.heal()
-        await until(lambda: bot.statuses(order) == ["unknown", "failed"])
+        await until(lambda: bot.statuses(order) == ["unknown", "failed"], within_s=600)  # a list has ever more time
 
 
 @simulated
