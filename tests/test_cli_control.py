@@ -260,7 +260,7 @@ def test_and_a_question_not(files: ControlFiles, run: Run) -> None:
     ended = run("status")
 
     assert ended.code == 3
-    assert ended.error.endswith("/bot.journal\n")
+    assert ended.error.endswith(f"; what is on record: bowstring journal show {files.folder.with_suffix('')}\n")
     assert files.waiting() == []
 
 

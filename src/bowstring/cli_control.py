@@ -159,7 +159,7 @@ def give(command: AnyCommand, *, journal: Path, wait_s: float) -> Never:
 def _end_idle(files: ControlFiles, command: AnyCommand, journal: Path) -> Never:
     idle = f"no bot runs on {journal}"
     if isinstance(command, Status):
-        _end_later(idle)
+        _end_later(f"{idle}; what is on record: bowstring journal show {journal}")
     if isinstance(command, Kill):
         _end_later(f"{idle}: the next one starts halted, as {files.kill_path} is there")
     path = files.give(new_name(), command)

@@ -53,6 +53,14 @@ def test_a_line_counts_what_was_before_the_restart() -> None:
     assert line[1:] == ["3", "110.00", "2", "1", "+9.00"]
 
 
+def test_an_order_that_a_guard_refused_is_not_counted() -> None:
+    bot = monitor(Journal(orders=[OPEN]))
+
+    line = shown(bot, replace(PENDING, status="refused"), Elapsed(key=""))[0].split()
+
+    assert line[2] == "1"
+
+
 def test_a_position_without_a_price_has_no_profit() -> None:
     bot = monitor(Journal(orders=[replace(OPEN, status="rejected")], fills=[FILL]))
     react(bot, position(SYMBOL, 1, strategy="Maker"))

@@ -88,8 +88,9 @@ class Monitor(bs.Strategy):
 
     @bs.on(bs.OrderUpdate, all=True)
     def note_order(self, update: bs.OrderUpdate) -> None:
-        """Note which orders there were, and what has become of them."""
-        self.statuses[update.client_order_id] = update.status
+        """Note which orders there were, and what has become of them; one that a guard refused was none."""
+        if update.status != "refused":
+            self.statuses[update.client_order_id] = update.status
 
     @bs.on(bs.Position, all=True)
     def hold(self, position: bs.Position) -> None:
@@ -160,5 +161,5 @@ def _signed(amount: Decimal | None, *, digits: int) -> str:
 def _not_taken(monitor: Monitor) -> str:
     """How many orders are not in the ledger, by the reason: the exchange has not taken them, or never got them."""
     ends = Counter(monitor.statuses.values())
-    told = ", ".join(f"{ends[end]} {end}" for end in ("refused", "rejected", "failed") if ends[end])
+    told = ", ".join(f"{ends[end]} {end}" for end in ("rejected", "failed") if ends[end])
     return f", of which the exchange has not: {told}" if told else ""

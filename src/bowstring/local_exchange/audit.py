@@ -303,9 +303,9 @@ class Audit:
             account.locked[quote if order.side == "BUY" else base] += amount
 
 
-def replay(path: Path, *, forgets: bool = False) -> Audit:
+def replay(path: Path | str, *, forgets: bool = False) -> Audit:
     """The audit of a whole ledger file; ``forgets`` the orders that have ended. Raises as `read` does."""
-    return Audit(forgets=forgets).follow(read(path))
+    return Audit(forgets=forgets).follow(read(Path(path)))
 
 
 def _without_zeros(amounts: dict[str, Decimal]) -> dict[str, Decimal]:

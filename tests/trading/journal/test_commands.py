@@ -203,6 +203,18 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, command: str, capsys: pyt
 
 
 @pytest.mark.parametrize("command", ["show", "export", "verify"])
+def test_of_an_empty_file_it_is_told_that_it_is_empty(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "bot.journal"
+    empty.touch()
+
+    output, errors, code = run(capsys, command, empty)
+    assert "it is empty, which no journal ever is: to begin a new one, remove it" in output + errors
+    assert code == (1 if command == "verify" else 2)
+
+
+@pytest.mark.parametrize("command", ["show", "export", "verify"])
 def test_one_of_another_version_is_not_read(
     journal: JournalFile, path: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -141,9 +141,7 @@ def open_database(path: Path, *, synchronous: int, migrations: Sequence[str] = M
     if tuple(map(int, found.split("."))) < SOUND:
         raise ConfigError(f"apsw has SQLite {found}, which can damage a journal: install one with 3.51.3 or later")
     try:
-        if not has_content(path):
-            if path.exists():
-                raise Damaged("it is empty, which no journal ever is: to begin a new one, remove it")
+        if not path.exists():
             _refuse_remains(path)
             _create(path, migrations)
         check_header(path)
@@ -203,6 +201,8 @@ def check_header(path: Path) -> None:
     """Raise `ConfigError` unless the file begins as a journal does: SQLite would mend, or take over, some others."""
     with path.open("rb") as file:  # before SQLite does: closing it would end SQLite's locks
         header = file.read(100)
+    if not header:
+        raise Damaged("it is empty, which no journal ever is: to begin a new one, remove it")
     if header[:16] != MAGIC or header[68:72] != APPLICATION_ID.to_bytes(4):
         raise ConfigError(f"{path} is no journal of bowstring's: give the path of one, or a new one")
     if header[18:20] != IS_WAL or int.from_bytes(header[16:18]) != PAGE_BYTES:
