@@ -6,6 +6,7 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from bowstring.core.components import Guard
@@ -110,13 +111,16 @@ async def test_a_refusal_now_and_then_is_asked_again() -> None:
         ]
 
 
+@pytest.mark.parametrize("long", [SYMBOL, "ETH/USDT"])
 @simulated
-async def test_a_long_list_of_fills_is_given_more_time_each_time() -> None:
+async def test_a_long_list_of_fills_is_given_more_time_each_time(long: str) -> None:
     lives = Lives()
     async with lives.life() as bot:
         await bot.open()
+        await bot.open(symbol="ETH/USDT")
         lives.kill(bot)
-    lives.gateway.script = lambda method: answered(100.0) if method == "fills_since" else None
+    calls = lives.gateway.calls
+    lives.gateway.script = lambda _method: answered(100.0) if calls[-1] == ("fills_since", long) else None
     async with lives.life() as again:
         await until(lambda: again.executor.blotter.live and not again.outcome(again.place())[1], within_s=1000)
 

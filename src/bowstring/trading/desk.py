@@ -75,7 +75,7 @@ class Desk:
         self.balances: dict[str, BalanceReport] = {}
         self.balances_told = 0
         self.reconciled_ns = -1
-        self._history_s = HISTORY_S
+        self._history_s: dict[str, float] = {}
         self._is_over = self._is_closed = False
         self.journal_failure = ""
         self._emit = emit
@@ -174,14 +174,13 @@ class Desk:
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
         """The account's fills in a symbol. There may be many pages of them, so it may take long."""
+        within_s = self._history_s.pop(symbol, max(self.answer_s, HISTORY_S))
         try:
-            async with asyncio.timeout(max(self.answer_s, self._history_s)):
-                fills = await self.gateway.fills_since(symbol, time_ns)
+            async with asyncio.timeout(within_s):
+                return await self.gateway.fills_since(symbol, time_ns)
         except TimeoutError:
-            self._history_s = min(2 * self._history_s, LONGEST_HISTORY_S)  # for the next attempt
+            self._history_s[symbol] = min(2 * within_s, LONGEST_HISTORY_S)  # for the next attempt
             raise
-        self._history_s = HISTORY_S
-        return fills
 
     async def insist(
         self, attempt: Callable[[], Awaitable[T]], what: str, *, fatal: tuple[type[Exception], ...] = ()
