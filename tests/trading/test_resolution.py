@@ -251,6 +251,16 @@ async def test_fills_are_not_asked_for_before_they_can_prove_something() -> None
 
 
 @simulated
+async def test_and_for_those_since_a_minute_before_the_order_was_sent() -> None:
+    async with Bot(ScriptedGateway(validity_s=14.0, query_lag_s=1.0), reconcile_every_s=1000) as bot:
+        sent_ns = simulated_clock().now_ns()
+        order = await in_doubt(bot, silence())
+        await until(lambda: bot.status(order) == "failed")
+
+        assert sent_ns - 61_000_000_000 < bot.gateway.since_ns <= sent_ns - 60_000_000_000
+
+
+@simulated
 async def test_a_step_of_the_venues_clock_proves_nothing() -> None:
     async with Bot(ScriptedGateway(validity_s=14.0, query_lag_s=1.0)) as bot:
         bot.gateway.delays_s = tuple

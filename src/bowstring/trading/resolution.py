@@ -21,7 +21,7 @@ class Doubt:
         self._order = order
         self._desk = desk
         self._request = request
-        self._began_ns = desk.clock.now_ns()
+        self._began_ns = desk.clock.monotonic_ns()
         self._first_ns = 0  # the venue's time at some moment when the request had been made
         self._heard_ns = 0  # when that was told, on the monotonic clock
         self._window_ns = int((desk.gateway.validity_s + desk.gateway.query_lag_s) * 1e9)
@@ -75,13 +75,13 @@ class Doubt:
             return [shown]
         if not with_fills:
             return []
-        asked_for_ns = desk.clock.now_ns() - self._began_ns + int(desk.answer_s * 1e9)
+        asked_for_ns = desk.clock.monotonic_ns() - self._began_ns + int(desk.answer_s * 1e9)
         fills = await desk.fills_since(order.symbol, now_ns - asked_for_ns - MARGIN_NS)
         return [fill for fill in fills if fill.client_order_id == order.client_order_id]
 
     def _give_up_sending(self) -> None:
         """Only when the request cannot be made any more does the time begin in which it may still come."""
-        if self._request is not None and self._desk.clock.now_ns() - self._began_ns > self._window_ns:
+        if self._request is not None and self._desk.clock.monotonic_ns() - self._began_ns > self._window_ns:
             self._request.cancel()
 
     def _is_over(self) -> bool:
