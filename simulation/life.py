@@ -8,7 +8,7 @@ from bowstring.core.components import Guard
 from bowstring.core.engine import Engine
 from bowstring.core.errors import StopIncomplete
 from bowstring.core.messages import Event
-from bowstring.testing.simulation import EPOCH_NS, SimulatedClock, SimulatedLoop
+from bowstring.testing.simulation import SimulatedClock, SimulatedLoop
 from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.gateway import FillReport, Gateway, OrderRef, Report
 from bowstring.trading.guards.max_notional import MaxNotional
@@ -165,7 +165,7 @@ def _clock(loop: SimulatedLoop, seed: str, epoch_shift_ns: int) -> SimulatedCloc
     def monotonic_ns() -> int:
         return loop.clock.monotonic_ns() + boot_ns
 
-    return SimulatedClock(monotonic_ns, seed=seed, epoch_ns=EPOCH_NS - boot_ns + epoch_shift_ns)
+    return SimulatedClock(monotonic_ns, seed=seed, epoch_ns=loop.clock.epoch_ns - boot_ns + epoch_shift_ns)
 
 
 def _loop() -> SimulatedLoop:

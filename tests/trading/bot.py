@@ -342,6 +342,11 @@ def buy(**terms: Unpack[Terms]) -> PlaceOrder:
     )
 
 
+def now_s() -> float:
+    """How much virtual time has passed."""
+    return asyncio.get_running_loop().time()
+
+
 async def until(condition: Callable[[], object], *, within_s: float = 60.0) -> None:
     """Let time pass until something is the case: looks every ms at first, and ever more rarely."""
     pause_s = 0.001

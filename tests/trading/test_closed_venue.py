@@ -87,9 +87,11 @@ async def test_one_order_that_the_venue_does_not_tell_of_closes_its_symbol_and_n
     async with Bot(venue, journal=alice.journal, on_stop="leave") as again:
         await asyncio.sleep(100)
         (mismatch,) = again.events(ReconcileMismatch)
+        asked = again.gateway.count("query", order) - again.gateway.count("balances")
         refused, placed = again.place(symbol="ETH/USDT"), await again.open()
         answer = await alice.decide(order, "cancelled", "0")
 
+    assert asked == 4  # refused five times, of which the last one is taken for an answer
     assert mismatch.reason == f"the venue does not tell of its order {order}: no"
     assert again.outcome(refused)[0] == "ActionRefused"
     assert again.status(placed) == "open"

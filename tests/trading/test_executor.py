@@ -9,13 +9,12 @@ import pytest
 from bowstring.core.errors import ConfigError, NotSent, Rejected
 from bowstring.core.messages import ActionDone, CollectorDown, ComponentFailed
 from bowstring.market.instrument import InstrumentListed
-from bowstring.testing.simulation import simulated_clock
 from bowstring.trading.executor import Policy
 from bowstring.trading.gateway import Report
 from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.messages import Balance, CancelOrder, Fill, OrderUpdate
 from bowstring.trading.new_orders import NewOrder
-from tests.trading.bot import Bot, buy, simulated, until
+from tests.trading.bot import Bot, buy, now_s, simulated, until
 from tests.trading.scripted import Reply, ScriptedGateway, answered, rejected, reset, silence
 
 # Start
@@ -367,7 +366,3 @@ async def test_a_longer_way_to_the_venue_is_waited_for() -> None:
         await until(lambda: bot.status(order) == "open")
 
         assert bot.statuses(order) == ["open"]
-
-
-def now_s() -> float:
-    return simulated_clock().monotonic_ns() / 1e9

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from bowstring.core.errors import ConfigError
 from bowstring.core.messages import LoopBlocked
@@ -12,11 +13,11 @@ from bowstring.testing.simulation import simulated_clock
 from bowstring.trading.control.commands import Accept
 from bowstring.trading.control.hand import Hand
 from bowstring.trading.executor import OrderExecutor
-from bowstring.trading.gateway import BalanceReport
+from bowstring.trading.gateway import BalanceReport, OpenOrder
 from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.journal.port import News
 from bowstring.trading.messages import Balance, Fill, OrderUpdate, Position, ReconcileMismatch
-from tests.trading.bot import Bot, buy, simulated, until
+from tests.trading.bot import Bot, buy, now_s, simulated, until
 from tests.trading.crash import Lives
 from tests.trading.scripted import Reply, ScriptedGateway, reset
 
@@ -279,7 +280,46 @@ async def test_what_cannot_be_had_is_asked_for_again_and_taken_in_whole_or_not_a
         await until(lambda: bot.events(Fill), within_s=100)
 
         assert bot.gateway.count("balances") > began
-        assert simulated_clock().monotonic_ns() < 60_000_000_000
+        assert now_s() < 60
+
+
+@simulated
+async def test_what_makes_no_sense_is_not_taken_in_and_does_not_have_the_rest_told_twice() -> None:
+    async with Bot(reconcile_every_s=5) as bot:
+        order = await bot.open(quantity="5")
+        silent(bot)
+        bot.ledger.fill(order, "2")
+        bot.ledger.fill(order, "3")
+        good, last = bot.ledger.fills
+        bot.ledger.fills[1] = replace(last, quantity=Decimal("sNaN"))
+        await asyncio.sleep(10)
+        assert [(fill.trade_id, fill.quantity) for fill in bot.events(Fill)] == [(good.trade_id, Decimal(2))]
+        bot.ledger.fills[1] = last
+        await asyncio.sleep(40)
+
+        assert [(fill.trade_id, fill.quantity) for fill in bot.events(Fill)] == [
+            (good.trade_id, Decimal(2)),
+            (last.trade_id, Decimal(3)),
+        ]
+        assert bot.events(Position)[-1].quantity == 5
+
+
+class LateList(ScriptedGateway):
+    """Shows an order to who asks for it before it lists it as open."""
+
+    async def open_orders(self) -> Sequence[OpenOrder]:
+        await super().open_orders()
+        return []
+
+
+@simulated
+async def test_an_open_order_that_is_not_listed_as_open_but_shown_is_no_mismatch() -> None:
+    async with Bot(LateList(), reconcile_every_s=5) as bot:
+        order = await bot.open()
+        await asyncio.sleep(60)
+
+        assert bot.statuses(order) == ["open"]
+        assert reasons(bot) == []
 
 
 @simulated

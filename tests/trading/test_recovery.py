@@ -25,7 +25,7 @@ from bowstring.trading.messages import (
     Recovered,
     RiskStateChanged,
 )
-from tests.trading.bot import Bot, Do, Feed, Recorder, Trader, buy, simulated, until
+from tests.trading.bot import Bot, Do, Feed, Recorder, Trader, buy, now_s, simulated, until
 from tests.trading.crash import Lives
 from tests.trading.scripted import ScriptedGateway, rejected, reset, silence
 
@@ -60,7 +60,7 @@ async def test_a_venue_that_cannot_be_reached_stays_closed_and_the_other_one_tra
     feed.emit(Do(strategy="trader", actions=tuple(orders)))
     await asyncio.sleep(1)
 
-    assert simulated_clock().monotonic_ns() >= 50e9
+    assert now_s() >= 50
     assert [closed.reason for closed in recorder.events if isinstance(closed, ActionRefused)] == [
         "no orders for away: it is not connected yet"
     ]

@@ -6,14 +6,10 @@ import pytest
 
 from bowstring.testing.simulation import simulated_clock
 from bowstring.trading.messages import Fill, Position, ReconcileMismatch
-from tests.trading.bot import Bot, simulated, until
+from tests.trading.bot import Bot, now_s, simulated, until
 from tests.trading.scripted import Reply, ScriptedGateway, not_sent, rejected, reset, silence
 
 ABSENT = "proved absent: the venue can no longer accept it, and shows neither the order nor a fill"
-
-
-def now_s() -> float:
-    return simulated_clock().monotonic_ns() / 1e9
 
 
 async def in_doubt(bot: Bot, reply: Reply) -> str:
@@ -207,6 +203,7 @@ async def test_the_questions_become_rarer() -> None:
         await asyncio.sleep(590)
 
         assert 10 < bot.gateway.count("query") < 60
+        assert bot.events(ReconcileMismatch) == []
 
 
 @simulated

@@ -23,6 +23,7 @@ from bowstring.core.errors import BowstringError
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+BOOT_NS = 10**12  # a monotonic clock does not begin with the program
 EPOCH_NS = 1_704_067_200_000_000_000  # 2024-01-01T00:00:00Z
 
 
@@ -73,7 +74,7 @@ class SimulatedLoop(BaseEventLoop):
     def __init__(self, *, seed: int) -> None:
         super().__init__()
         self.seed = seed
-        self.clock = SimulatedClock(self._monotonic_ns, seed=seed)
+        self.clock = SimulatedClock(self._monotonic_ns, seed=seed, epoch_ns=EPOCH_NS - BOOT_NS)
         self.failures: list[BaseException] = []
         self._now_ns = 0
         self._serials = count(1)
@@ -136,7 +137,7 @@ class SimulatedLoop(BaseEventLoop):
         self.failures.append(context.get("exception") or RuntimeError(context["message"]))
 
     def _monotonic_ns(self) -> int:
-        return self._now_ns
+        return BOOT_NS + self._now_ns
 
     def _process_events(self, events: None) -> None:
         """There are none: nothing comes from outside."""

@@ -134,18 +134,19 @@ class Blotter:
         order = self.find(report.client_order_id)
         if order is None or (report.symbol, report.trade_id) in self._trades:
             return []
+        filled = EXACT.add(self._filled.get(order.client_order_id, ZERO), report.quantity)
+        position = self._position(order, report)  # what can be reckoned is known from now on
         self._trades[report.symbol, report.trade_id] = None
         if len(self._trades) > FILLS_KEPT:
             self._trades.popitem(last=False)
         self._fees.add((report.symbol, report.fee_currency))
-        filled = EXACT.add(self._filled.get(order.client_order_id, ZERO), report.quantity)
         self._filled[order.client_order_id] = filled
         cumulative = OrderReport(
             client_order_id=order.client_order_id, status="open", filled=filled, time_ns=report.time_ns
         )
         return [
             _fill(order, report, recovered=recovered),
-            self._position(order, report),
+            position,
             *self.take_report(cumulative),
         ]
 
