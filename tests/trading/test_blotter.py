@@ -6,6 +6,7 @@ from decimal import Decimal, localcontext
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bowstring.core.messages import Event
 from bowstring.trading import blotter as module
@@ -164,10 +165,36 @@ def test_fees_in_base_lessen_the_position_and_others_do_not() -> None:
     assert positions(blotter.take_fill(sold)) == [Decimal("4.998")]
 
 
-def test_of_an_unlisted_symbol_no_base_currency_is_guessed() -> None:
+def test_of_a_symbol_that_is_not_listed_any_more_a_fee_is_taken_off_too() -> None:
     blotter = made(order(symbol="X/Y"))
 
-    assert positions(blotter.take_fill(execution("t1", "3", symbol="X/Y", fee="1", fee_currency="X"))) == [3]
+    assert positions(blotter.take_fill(execution("t1", "3", symbol="X/Y", fee="1", fee_currency="X"))) == [2]
+
+
+def test_a_fill_is_one_by_whatever_name_of_its_symbol_it_is_told() -> None:
+    blotter = made(order())
+
+    (fill, *_others) = blotter.take_fill(execution("t1", "3", symbol="BTCUSDT"))
+    assert isinstance(fill, Fill)
+    assert fill.symbol == "BTC/USDT"
+    assert blotter.take_fill(execution("t1", "3")) == []
+
+
+def test_a_trade_of_the_account_with_itself_has_one_id_and_two_fills() -> None:
+    blotter = made(order("1"), order("2", side="sell"))
+
+    assert positions(blotter.take_fill(execution("t1", "3", client_order_id="1"))) == [3]
+    assert positions(blotter.take_fill(execution("t1", "3", client_order_id="2", side="sell"))) == [0]
+
+
+def test_a_contradiction_is_told_once_however_often_the_venue_tells_the_same() -> None:
+    blotter = made(order())
+    one, other = (replace(report("open"), venue_order_id=id_) for id_ in ("1", "77"))
+    blotter.take_report(one)
+
+    assert told(blotter.take_report(other)) == ["ReconcileMismatch", "OrderUpdate"]
+    assert blotter.take_report(one) == []
+    assert blotter.take_report(other) == []
 
 
 @given(st.lists(st.tuples(st.integers(1, 10**30), st.sampled_from(["buy", "sell"])), min_size=1, max_size=20))
@@ -255,18 +282,12 @@ def test_what_has_ended_filled_cannot_be_reduced_again_before_its_fill_is_told()
 
 def test_old_orders_and_fills_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FINISHED_KEPT", 2)
-    monkeypatch.setattr(module, "FILLS_KEPT", 2)
     blotter = made(order("1"), order("2"), order("3"))
     for client_order_id in ("1", "2", "3"):
         blotter.take_fill(execution(client_order_id, "10", client_order_id=client_order_id))
 
     assert [blotter.find(client_order_id) is None for client_order_id in ("1", "2", "3")] == [True, False, False]
-    assert told(blotter.take_fill(execution("1", client_order_id="3"))) == [
-        "Fill",
-        "Position",
-        "ReconcileMismatch",
-        "OrderUpdate",
-    ]
+    assert blotter.take_fill(execution("1", "10", client_order_id="1")) == []
     assert blotter.take_fill(execution("3", client_order_id="3")) == []
 
 

@@ -21,7 +21,7 @@ from bowstring.trading.messages import ReconcileMismatch
 from tests.trading.bot import Bot, Do, Feed, Recorder, Trader, buy, simulated, until
 from tests.trading.control.operator import Operator
 from tests.trading.crash import Lives
-from tests.trading.scripted import SYMBOL, ScriptedGateway, answered, rejected, reset
+from tests.trading.scripted import SYMBOL, ScriptedGateway, answered, rejected, reset, silence
 
 
 async def closings(here: ScriptedGateway, away: ScriptedGateway, guard: Guard, journal: MemoryJournal) -> Sequence[str]:
@@ -141,3 +141,16 @@ async def test_what_a_kill_could_not_cancel_is_cancelled_as_soon_as_the_venue_is
         await again.until_up()
         await asyncio.sleep(1)
         assert again.status(order) == "cancelled"
+
+
+@simulated
+async def test_an_unknown_order_that_the_venue_does_not_tell_of_closes_its_symbol_and_not_the_account() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        lives.gateway.then("place", silence())
+        bot.place(symbol="ETH/USDT")
+        lives.kill(bot)
+    lives.gateway.script = lambda method: rejected() if method == "query" else None
+    async with lives.life() as again:
+        await asyncio.sleep(600)
+        assert again.outcome(again.place(symbol=SYMBOL))[0] != "ActionRefused"

@@ -10,7 +10,7 @@ from bowstring.testing.simulation import SimulatedLoop, simulated_clock
 from bowstring.trading.executor import OrderExecutor, Policy
 from tests.trading.bot import Bot, buy, simulated, until
 from tests.trading.crash import Lives
-from tests.trading.scripted import Reply, ScriptedGateway, rejected, reset, silence
+from tests.trading.scripted import Reply, ScriptedGateway, not_sent, rejected, reset, silence
 
 SWITCH_S = 9.0
 LAPSED = (
@@ -521,3 +521,22 @@ async def test_that_it_is_not_renewed_is_in_the_log(caplog: pytest.LogCaptureFix
         "venue: its dead-man switch was not renewed: reset",
         "venue: the dead-man switch is not renewed, the event loop was 3.9 s late",
     ]
+
+
+@simulated
+async def test_a_switch_that_may_be_armed_is_not_taken_for_disarmed() -> None:
+    venue = ScriptedGateway(offers_cancel_after=True)
+    venue.then("cancel_after", reset(arrives_s=0.0, after_s=0.01), *[not_sent()] * 50)
+    bot = Bot(venue, dead_man_s=9.0)
+    running = asyncio.create_task(bot.engine.run())
+    await until(lambda: venue.count("cancel_after") >= 2)
+    await asyncio.sleep(0.01)
+    bot.engine.stop()
+    left = ""
+    try:
+        await running
+    except StopIncomplete as incomplete:
+        left = str(incomplete)
+
+    countdown = venue.ledger.countdown  # at its end all orders of the account are cancelled, others' too
+    assert left or countdown is None or countdown.cancelled()

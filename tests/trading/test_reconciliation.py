@@ -7,13 +7,14 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from bowstring.core.errors import ConfigError
+from bowstring.core.errors import ConfigError, Rejected
 from bowstring.core.messages import LoopBlocked
 from bowstring.testing.simulation import simulated_clock
+from bowstring.trading import blotter
 from bowstring.trading.control.commands import Accept
 from bowstring.trading.control.hand import Hand
 from bowstring.trading.executor import OrderExecutor
-from bowstring.trading.gateway import BalanceReport, OpenOrder
+from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport
 from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.journal.port import News
 from bowstring.trading.messages import Balance, Fill, OrderUpdate, Position, ReconcileMismatch
@@ -541,3 +542,89 @@ async def test_no_order_is_sent_once_something_could_not_be_put_on_record() -> N
         assert bot.outcome(refused)[1].startswith("no orders for venue: the journal failed")
         bot.cancel(order)
         await until(lambda: bot.status(order) == "cancelled")
+
+
+class Busy(ScriptedGateway):
+    """Fills one more of ``order`` whenever it is asked for open orders; the account has it ``behind_s`` later."""
+
+    order = ""
+    behind_s = 0.0
+
+    async def open_orders(self) -> Sequence[OpenOrder]:
+        if self.order:
+            self.ledger.fill(self.order, "1")
+            asyncio.get_running_loop().call_later(self.behind_s, self._catch_up)
+        return await super().open_orders()
+
+    def _catch_up(self) -> None:
+        self.holdings["BTC"] = self.ledger.orders[self.order].filled
+
+
+@simulated
+async def test_balances_that_are_a_moment_behind_a_buyer_are_no_mismatch() -> None:
+    gateway = Busy(query_lag_s=2.0)
+    gateway.holdings["BTC"], gateway.behind_s = Decimal(0), 1.0
+    async with Bot(gateway, reconcile_every_s=10) as bot:
+        gateway.order = await bot.open(quantity="50")
+        await asyncio.sleep(60)
+
+        assert bot.events(Position)[-1].quantity >= 5
+        assert reasons(bot) == []
+
+
+@simulated
+async def test_nor_are_fills_that_are_a_moment_behind_their_order() -> None:
+    gateway = Busy(query_lag_s=2.0)
+    async with Bot(gateway, reconcile_every_s=10) as bot:
+        gateway.order = await bot.open(quantity="50")
+        gateway.delays_s = lambda: (0.5,)
+        gateway.lag_s = 1.0
+        await asyncio.sleep(60)
+
+        assert bot.events(Position)[-1].quantity >= 5
+        assert reasons(bot) == []
+
+
+class Refusing(ScriptedGateway):
+    """Tells nothing of one order, or of the fills in one symbol."""
+
+    of = ""
+
+    async def query(self, order: OrderRef) -> OrderReport | None:
+        self._check(order.client_order_id)
+        return await super().query(order)
+
+    async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
+        self._check(symbol)
+        return await super().fills_since(symbol, time_ns)
+
+    def _check(self, what: str) -> None:
+        if what == self.of:
+            raise Rejected("invalid symbol", code="-1121")
+
+
+@simulated
+async def test_fills_are_not_asked_for_from_ever_longer_ago_where_one_order_is_not_told_of() -> None:
+    gateway = Refusing()
+    async with Bot(gateway, reconcile_every_s=5, on_stop="leave") as bot:
+        gateway.of = await bot.open(symbol="ETH/USDT")
+        await bot.open(quantity="50")
+        del bot.ledger.orders[gateway.of]
+        await asyncio.sleep(3600)
+
+        assert simulated_clock().now_ns() - gateway.since_ns < 120e9
+
+
+@simulated
+async def test_no_fill_is_told_again_while_another_symbols_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blotter, "FINISHED_KEPT", 3)
+    gateway = Refusing()
+    async with Bot(gateway, reconcile_every_s=5, on_stop="leave") as bot:
+        await bot.open(symbol="ETH/USDT")
+        order = await bot.open(quantity="50")
+        gateway.of = "ETH/USDT"
+        for _ in range(6):
+            bot.ledger.fill(order, "1")
+            await asyncio.sleep(20)
+
+        assert [fill.trade_id for fill in bot.events(Fill)] == list("123456")

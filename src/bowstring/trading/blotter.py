@@ -10,11 +10,11 @@ from bowstring.core.messages import Event
 from bowstring.market.instrument import Instrument
 from bowstring.trading.gateway import FillReport, OpenOrder, OrderReport
 from bowstring.trading.journal.port import Remembered
-from bowstring.trading.messages import Fill, Position, ReconcileMismatch, Side
-from bowstring.trading.orders import EXACT, Order, advance, contradiction, is_news
+from bowstring.trading.messages import FINAL, Fill, Position, ReconcileMismatch, Side
+from bowstring.trading.orders import EXACT, Order, advance, contradiction, is_denied, is_news
+from bowstring.trading.symbols import position_change
 
 FINISHED_KEPT = 10_000  # late reports come within seconds
-FILLS_KEPT = 100_000
 ZERO = Decimal(0)
 CRASHED = "the bot ended before the outcome was known"
 
@@ -22,7 +22,8 @@ CRASHED = "the bot ended before the outcome was known"
 class Blotter:
     """Orders by client order id: the ``live`` ones, and as many finished ones as late reports can concern.
 
-    ``external`` are the account's open orders that others placed, as the venue last showed them, by its own ids.
+    ``external`` are the account's open orders that others placed, as the venue last showed them, by its own ids;
+    ``undead`` are own ones that it shows as open, and that have ended by all that was known.
     """
 
     def __init__(self, venue: str) -> None:
@@ -32,10 +33,11 @@ class Blotter:
         self._finished: OrderedDict[str, Order] = OrderedDict()
         self._filled: dict[str, Decimal] = {}
         self._short: dict[str, None] = {}
-        self._trades: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._trades: defaultdict[str, set[str]] = defaultdict(set)
         self._positions: dict[tuple[str, str], Decimal] = {}
         self._fees: set[tuple[str, str]] = set()
         self.external: dict[str, OpenOrder] = {}
+        self.undead: dict[str, Order] = {}
 
     def restore(self, remembered: Remembered) -> None:
         """Begin from what is on record. An order whose outcome it does not tell may be at the venue: it is unknown."""
@@ -44,7 +46,8 @@ class Blotter:
         for order in remembered.live:
             is_pending = order.status == "pending"
             self.live[order.client_order_id] = replace(order, status="unknown", reason=CRASHED) if is_pending else order
-        self._trades.update(dict.fromkeys(remembered.trades))
+        for client_order_id, trade_id in remembered.trades:
+            self._trades[client_order_id].add(trade_id)
         self._filled.update(remembered.filled)
         self._fees.update(remembered.fees)
         for order in (*self.live.values(), *self._finished.values()):
@@ -75,6 +78,14 @@ class Blotter:
     def of(self, strategy: str) -> Sequence[Order]:
         """A strategy's live orders."""
         return [order for order in self.live.values() if order.strategy == strategy]
+
+    def standing(self) -> Sequence[Order]:
+        """The orders that may be open at the venue: the live and the undead ones."""
+        return [*self.live.values(), *self.undead.values()]
+
+    def find_standing(self, client_order_id: str) -> Order | None:
+        """An order that may be open at the venue."""
+        return self.live.get(client_order_id) or self.undead.get(client_order_id)
 
     def symbols_with_fills_to_come(self) -> Sequence[str]:
         """The symbols of live orders, and of finished ones that filled more than the fills that were told."""
@@ -120,11 +131,15 @@ class Blotter:
         if order is None:
             return []
         events: list[Event] = []
-        problem = contradiction(order, report)
-        if problem:
-            events.append(ReconcileMismatch(venue=self._venue, symbol=order.symbol, reason=problem))
         after = advance(order, report)
+        problem = contradiction(order, report)
+        if problem and _known(after) != _known(order):  # else it is nothing new
+            events.append(ReconcileMismatch(venue=self._venue, symbol=order.symbol, reason=problem))
         self._keep(after)
+        if is_denied(after, report):
+            self.undead[order.client_order_id] = after
+        elif report.status in FINAL:
+            self.undead.pop(order.client_order_id, None)
         if is_news(order, after):
             events.append(after.update())
         return events
@@ -132,23 +147,19 @@ class Blotter:
     def take_fill(self, report: FillReport, *, recovered: bool = False) -> list[Event]:
         """Take in one execution, once: the fill, the position it makes, and what it does to its order."""
         order = self.find(report.client_order_id)
-        if order is None or (report.symbol, report.trade_id) in self._trades:
+        if order is None or report.trade_id in self._trades[order.client_order_id]:
             return []
+        if report.symbol != order.symbol:  # of one that it does not list a gateway may know the venue's name only
+            report = replace(report, symbol=order.symbol)
         filled = EXACT.add(self._filled.get(order.client_order_id, ZERO), report.quantity)
         position = self._position(order, report)  # what can be reckoned is known from now on
-        self._trades[report.symbol, report.trade_id] = None
-        if len(self._trades) > FILLS_KEPT:
-            self._trades.popitem(last=False)
+        self._trades[order.client_order_id].add(report.trade_id)
         self._fees.add((report.symbol, report.fee_currency))
         self._filled[order.client_order_id] = filled
         cumulative = OrderReport(
             client_order_id=order.client_order_id, status="open", filled=filled, time_ns=report.time_ns
         )
-        return [
-            _fill(order, report, recovered=recovered),
-            position,
-            *self.take_report(cumulative),
-        ]
+        return [_fill(order, report, recovered=recovered), position, *self.take_report(cumulative)]
 
     def owned(self) -> Iterator[tuple[str, str, Decimal]]:
         """Symbol, base currency and, of all positions in that currency together, the quantity.
@@ -169,12 +180,7 @@ class Blotter:
 
     def _position(self, order: Order, report: FillReport) -> Position:
         key = order.strategy, order.symbol
-        change = EXACT.add if report.side == "buy" else EXACT.subtract
-        quantity = change(self._positions.get(key, ZERO), report.quantity)
-        instrument = self.instruments.get(order.symbol)
-        if instrument is not None and report.fee_currency == instrument.base:
-            quantity = EXACT.subtract(quantity, report.fee)
-        self._positions[key] = quantity
+        quantity = self._positions[key] = EXACT.add(self._positions.get(key, ZERO), position_change(report))
         return Position(strategy=order.strategy, venue=order.venue, symbol=order.symbol, quantity=quantity)
 
     def _note_short(self, order: Order) -> None:
@@ -196,6 +202,7 @@ class Blotter:
             forgotten, _order = self._finished.popitem(last=False)
             self._filled.pop(forgotten, None)
             self._short.pop(forgotten, None)
+            self._trades.pop(forgotten, None)
 
 
 def _fill(order: Order, report: FillReport, *, recovered: bool) -> Fill:
@@ -214,3 +221,7 @@ def _fill(order: Order, report: FillReport, *, recovered: bool) -> Fill:
         time_ns=report.time_ns,
         recovered=recovered,
     )
+
+
+def _known(order: Order) -> tuple[str, Decimal, str]:
+    return order.status, order.filled, order.venue_order_id

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bowstring.core.errors import ConfigError, Disconnected, Rejected
 from bowstring.market.instrument import Instrument, InstrumentListed
 from bowstring.trading.dead_man import DeadMan
-from bowstring.trading.desk import Desk
+from bowstring.trading.desk import Desk, given
 from bowstring.trading.journal.account_lock import AccountLock
 
 FATAL = ConfigError, Rejected  # another attempt does not mend a key that is refused, or a second bot
@@ -48,7 +48,7 @@ class Connection:
         await desk.close(within_s=CLOSE_S)
         try:
             async with asyncio.timeout(CLOSE_S):
-                await desk.gateway.close()
+                await given(desk.gateway.close())
         except Exception as error:  # whatever a gateway raises: what is left matters more
             log.error("%s: failed to close", desk.gateway.venue, exc_info=error)
         self._lock.release()
@@ -57,6 +57,6 @@ class Connection:
     async def _open(self) -> Sequence[Instrument]:
         try:
             async with asyncio.timeout(OPEN_S):
-                return await self._desk.gateway.open()
+                return await given(self._desk.gateway.open())
         except TimeoutError:
             raise Disconnected(f"no answer within {OPEN_S:g} s") from None

@@ -55,7 +55,6 @@ class DeadMan:
         try:
             await self._asked()
         except (NotSent, Rejected) as error:
-            self.is_armed = False
             error.add_note("it was asked for a dead-man switch: dead_man_s")
             raise
         except TimeoutError:
@@ -149,8 +148,12 @@ class DeadMan:
         if self._is_over:
             raise NotSent("the bot is stopping")
         sent_ns, time_ns = self._now_ns(), int(self._seconds * 1e9)
-        self.is_armed = True
-        await self._desk.gateway.cancel_after(self._seconds)
+        was_armed, self.is_armed = self.is_armed, True
+        try:
+            await self._desk.gateway.cancel_after(self._seconds)
+        except (NotSent, Rejected):
+            self.is_armed = was_armed  # an earlier call may have arrived
+            raise
         if 0 < self._acts_ns <= self._now_ns():  # it may have acted before it heard this
             self._desk.own(self._look())
         self._acts_ns = max(self._acts_ns, sent_ns + time_ns)

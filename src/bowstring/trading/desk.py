@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.json import decode, encode
 
 from bowstring.core.clock import Clock
+from bowstring.core.errors import Disconnected
 from bowstring.core.messages import Event
 from bowstring.core.supervision import pauses
 from bowstring.trading.blotter import Blotter
@@ -22,6 +23,7 @@ from bowstring.trading.messages import Balance, GuardState, ReconcileMismatch
 T = TypeVar("T")
 
 ANSWER_S = 5.0
+SHORT = "short"  # begins the key of a disagreement about a balance: balances are not compared each time
 HISTORY_S, LONGEST_HISTORY_S = 30.0, 600.0
 Work = asyncio.Future[None] | asyncio.Future[OrderReport]
 
@@ -29,12 +31,21 @@ log = logging.getLogger(__name__)
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """In what the two sides disagree, by how much if that can be told. The same ``key`` is the same disagreement."""
+    """In what the two sides disagree, by how much if that can be told.
+
+    The same ``key`` is the same disagreement, and it has lasted as long as the ``sign`` of it is the same, too.
+    """
 
     key: str
     symbol: str
     reason: str
     amount: Decimal = Decimal(0)
+    sign: str = ""
+
+    @property
+    def doubt(self) -> tuple[str, str]:
+        """What stays the same while it lasts."""
+        return self.key, self.sign
 
 
 class Desk:
@@ -45,8 +56,10 @@ class Desk:
     first, ``unguarded()``, where the venue is to act if this bot cannot, like the others. ``disputed`` says by symbol
     why no new risk may be taken in it; ``problems`` are all present disagreements, by their keys.
     ``balances`` are the latest, and ``balances_told`` counts those that the private stream told, and fills, which
-    change them. ``reconciled_ns`` is when the venue last told in full how things stand, on the monotonic clock; -1:
-    never. ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept it.
+    change them; ``filled_ns`` says by symbol when the latest fill was told. While ``is_asking`` the venue is asked how
+    things stand; ``reconciled_ns`` is when it last told in full, -1: never. Both are on the monotonic clock.
+    ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept it.
+    ``journal_failure`` says why no new order is sent at all, ``unrecorded`` why the latest one was not.
     """
 
     def __init__(
@@ -74,10 +87,12 @@ class Desk:
         self._settled: dict[str, Decimal] = {}
         self.balances: dict[str, BalanceReport] = {}
         self.balances_told = 0
+        self.filled_ns: dict[str, int] = {}
+        self.is_asking = False
         self.reconciled_ns = -1
         self._history_s: dict[str, float] = {}
         self._is_over = self._is_closed = False
-        self.journal_failure = ""
+        self.journal_failure = self.unrecorded = ""
         self._emit = emit
         self._outbox: deque[Event] = deque()
         self._changed = asyncio.Event()
@@ -96,6 +111,7 @@ class Desk:
         if isinstance(report, OrderReport):
             return self.blotter.take_report(report)
         if isinstance(report, FillReport):
+            self.filled_ns[report.symbol] = self.clock.monotonic_ns()
             return self.blotter.take_fill(report, recovered=recovered)
         self.balances[report.currency] = report
         venue = self.gateway.venue
@@ -144,7 +160,8 @@ class Desk:
     def settle(self, symbol: str) -> GuardState:
         """Accept all disagreements there are in a symbol; returns what is to be kept of it."""
         now = {problem.key: problem.amount for problem in self.problems.values() if problem.symbol == symbol}
-        self._settled = {key: amount for key, amount in self._settled.items() if key in self.problems} | now
+        kept = {key: amount for key, amount in self._settled.items() if key in self.problems or key.startswith(SHORT)}
+        self._settled = kept | now
         return GuardState(guard=self._settled_name(), state=encode(self._settled).decode())
 
     def recall_settled(self) -> None:
@@ -170,14 +187,14 @@ class Desk:
     async def ask(self, answer: Awaitable[T]) -> T:
         """The venue's answer to a question. Raises TimeoutError when it takes too long, and what the gateway raises."""
         async with asyncio.timeout(self.answer_s):
-            return await answer
+            return await given(answer)
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
         """The account's fills in a symbol. There may be many pages of them, so it may take long."""
         within_s = self._history_s.pop(symbol, max(self.answer_s, HISTORY_S))
         try:
             async with asyncio.timeout(within_s):
-                return await self.gateway.fills_since(symbol, time_ns)
+                return await given(self.gateway.fills_since(symbol, time_ns))
         except TimeoutError:
             self._history_s[symbol] = min(2 * within_s, LONGEST_HISTORY_S)  # for the next attempt
             raise
@@ -224,3 +241,14 @@ class Desk:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.info("%s: %r", self.gateway.venue, error)
+
+
+async def given(answer: Awaitable[T]) -> T:
+    """An answer; raises `Disconnected` where the gateway gave up: a cancellation would say that this task is over."""
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise Disconnected("it was given up") from None

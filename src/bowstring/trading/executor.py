@@ -42,6 +42,7 @@ from bowstring.trading.messages import (
     CancelOrder,
     GuardState,
     PlaceOrder,
+    ReconcileMismatch,
     ReplaceOrder,
     RiskAlarm,
     RiskState,
@@ -206,7 +207,7 @@ class OrderExecutor(Executor):
         order = self.blotter.find(client_order_id)
         if order is None:
             raise NotSent(f"{client_order_id} is no order of this bot")
-        return None if order.is_final else self._canceller.cancel(order)
+        return self._canceller.cancel(order) if self.blotter.find_standing(client_order_id) else None
 
     @on(ComponentFailed)
     def clean_up(self, failed: ComponentFailed) -> None:
@@ -214,7 +215,7 @@ class OrderExecutor(Executor):
         if failed.role == "strategy" and failed.halted and self._on_halt == "cancel":
             name = failed.component
             self._unsent.withdraw(lambda order: order.strategy == name, reason=f"{name} was halted")
-            self._desk.own(self._canceller.end(self.blotter.of(name)))
+            self._desk.own(self._canceller.end(one for one in self.blotter.standing() if one.strategy == name))
 
     @on(KillSwitch)
     def kill(self, pulled: KillSwitch) -> None:
@@ -235,9 +236,17 @@ class OrderExecutor(Executor):
     @on(RiskStateChanged)
     def wind_down(self, changed: RiskStateChanged) -> None:
         """Cancel all open orders when trading is halted, if that is the policy."""
+        if RISK_RANK[changed.state] > RISK_RANK[self._journal.risk.state]:  # another journal's, at a start
+            self._desk.keep([changed])
         if changed.state == "halted" and self._on_halt == "cancel":
             self._unsent.withdraw(lambda _order: True, reason="trading was halted")
-            self._desk.own(self._canceller.end(list(self.blotter.live.values())))
+            self._desk.own(self._canceller.end(self.blotter.standing()))
+
+    @on(ReconcileMismatch)
+    def end_what_lives(self, _mismatch: ReconcileMismatch) -> None:
+        """Cancel what has come to life since trading was halted, if that is the policy."""
+        if self._journal.risk.state == "halted" and self._on_halt == "cancel":
+            self._desk.own(self._canceller.end(self.blotter.standing()))
 
     @on(Resumed)
     def remind(self, resumed: Resumed) -> None:
@@ -284,7 +293,7 @@ class OrderExecutor(Executor):
         try:
             async with asyncio.timeout(STOP_S - (DISARM_S if self._dead_man_s else 0)):
                 if self._on_stop == "cancel":
-                    await self._canceller.end(list(live.values()))
+                    await self._canceller.end(self.blotter.standing())
                 else:
                     await self._desk.until(lambda: all(order.status == "open" for order in live.values()))
         except TimeoutError:
@@ -294,9 +303,9 @@ class OrderExecutor(Executor):
         return self._in_doubt()
 
     def _in_doubt(self) -> list[Order]:
-        """Live orders that are not as the policy for a stop has them."""
+        """Orders that may be open, and are not as the policy for a stop has them."""
         is_sure = self._on_stop == "leave" and self._desk.reconciled_ns >= 0
-        return [order for order in self.blotter.live.values() if not is_sure or order.status != "open"]
+        return [order for order in self.blotter.standing() if not is_sure or order.status != "open"]
 
     def _on_stream(self, reason: str, retry_in_s: float) -> None:
         if reason:

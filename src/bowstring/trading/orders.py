@@ -27,6 +27,8 @@ RANK: dict[OrderStatus, int] = {
     "cancelled": 7,
     "filled": 8,
 }
+DECIDED = "decided by "
+"""How the reason begins where a human has said what became of an order, or how much of it was filled."""
 NEVER_LIVED: frozenset[OrderStatus] = frozenset({"failed", "refused", "rejected"})
 
 
@@ -129,6 +131,12 @@ def is_news(before: Order, after: Order) -> bool:
     if before.status in NEVER_LIVED and after.status in NEVER_LIVED:
         return False
     return (before.status, before.filled, before.venue_order_id) != (after.status, after.filled, after.venue_order_id)
+
+
+def is_denied(order: Order, report: OrderReport) -> bool:
+    """Whether the venue shows an order as open that has ended for another reason than its word on the order's end."""
+    is_own_word = order.status in NEVER_LIVED or order.reason.startswith(DECIDED)
+    return report.status == "open" and order.is_final and is_own_word
 
 
 def contradiction(order: Order, report: OrderReport) -> str | None:

@@ -15,15 +15,15 @@ from msgspec import Struct
 
 from bowstring.core.errors import Rejected
 from bowstring.core.messages import Event
-from bowstring.trading.desk import Desk, Problem
+from bowstring.trading.desk import SHORT, Desk, Problem
 from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderReport
 from bowstring.trading.journal.port import Cursor
 from bowstring.trading.messages import ReconcileMismatch
-from bowstring.trading.orders import EXACT, NEVER_LIVED, Order
-from bowstring.trading.resolution import ref
+from bowstring.trading.orders import EXACT, Order
+from bowstring.trading.resolution import MARGIN_NS, REFUSALS, ref
+from bowstring.trading.symbols import base_of
 
-MARGIN_NS = 60 * 1_000_000_000  # a venue's clocks differ among themselves, and a fill told twice is one
-REFUSALS = 5
+FILLS = "fills"
 DOUBTED_S = 5.0  # a disagreement that is gone by then was none
 
 
@@ -33,15 +33,19 @@ class Reconciliation:
     def __init__(self, desk: Desk, *, cursor_ns: int) -> None:
         self._desk = desk
         self._cursor_ns = cursor_ns
+        self._told_ns: tuple[int, int] | None = None
         self._lock = asyncio.Lock()
-        self._doubted_ns: dict[str, int] = {}
+        self._doubted_ns: dict[tuple[str, str], int] = {}
         self._refused = Counter[str]()
 
     async def run(self) -> None:
         """Ask for everything once, and take in the answers. Raises what the gateway raises, and takes in none then."""
         async with self._lock:
-            answers = await self._ask()
-            self._take(answers)
+            self._desk.is_asking = True
+            try:
+                self._take(await self._ask())
+            finally:
+                self._desk.is_asking = False
             self._desk.reconciled_ns = self._desk.clock.monotonic_ns()
         self._desk.notice()
 
@@ -64,24 +68,26 @@ class Reconciliation:
         desk, gateway = self._desk, self._desk.gateway
         symbols = desk.blotter.symbols_with_fills_to_come()
         live = [order for order in desk.blotter.live.values() if order.status != "pending"]
+        self._forget_refusals(live, symbols)
         now_ns = await desk.ask(gateway.time_ns())
+        known_ns = self._plausible_ns(now_ns) - int(gateway.query_lag_s * 1e9)
         open_orders = await desk.ask(gateway.open_orders())
         shown = {order.report.client_order_id for order in open_orders}
         asked, fills = list[tuple[Order, OrderReport | None]](), list[FillReport]()
         unasked = list[Problem]()
         for order in live:
             if order.client_order_id not in shown:
-                what = f"order {order.client_order_id}"
-                async with self._asking(what, order.symbol, unasked):
+                async with self._asking(_order(order), order.symbol, unasked):
                     asked.append((order, await desk.ask(gateway.query(ref(order)))))
-        since_ns = (self._cursor_ns or now_ns) - MARGIN_NS
+        since_ns = min(self._cursor_ns or now_ns, now_ns) - MARGIN_NS
         for symbol in symbols:
-            async with self._asking("fills", symbol, unasked):
+            async with self._asking(FILLS, symbol, unasked):
                 fills += await desk.fills_since(symbol, since_ns)
+        has_all = all(one.key != _unasked(FILLS, one.symbol) for one in unasked)
         told = desk.balances_told
         balances = await desk.ask(gateway.balances())
         return _Answers(
-            cursor_ns=0 if unasked else now_ns - int(gateway.query_lag_s * 1e9),  # else it will be asked for again
+            cursor_ns=known_ns if has_all else self._cursor_ns,  # else it will be asked for again
             unasked=unasked,
             open_orders=open_orders,
             asked=asked,
@@ -93,9 +99,9 @@ class Reconciliation:
     async def _asking(self, what: str, symbol: str, unasked: "list[Problem]") -> AsyncGenerator[None]:
         """Ask what the venue may refuse to tell, as of a symbol that it has no more: then it is for a human to say.
 
-        One refusal may be for another reason: until `REFUSALS` of them came in a row the asking begins anew.
+        Until `REFUSALS` of them came in a row the asking begins anew.
         """
-        key = f"unasked {symbol} {what}"
+        key = _unasked(what, symbol)
         try:
             yield
         except Rejected as error:
@@ -106,6 +112,23 @@ class Reconciliation:
         else:
             self._refused.pop(key, None)
 
+    def _forget_refusals(self, live: Iterable[Order], symbols: Iterable[str]) -> None:
+        """Only what is asked again may be refused again."""
+        questions = {_unasked(_order(order), order.symbol) for order in live}
+        questions.update(_unasked(FILLS, symbol) for symbol in symbols)
+        self._refused = Counter({key: count for key, count in self._refused.items() if key in questions})
+
+    def _plausible_ns(self, venue_ns: int) -> int:
+        """The venue's time, but no later than its last answer and our clock make it: any one answer may be wrong.
+
+        So the first one does not move on a cursor that is on record.
+        """
+        own_ns = self._desk.clock.monotonic_ns()
+        before, self._told_ns = self._told_ns, (venue_ns, own_ns)
+        if before is None:
+            return min(self._cursor_ns or venue_ns, venue_ns)
+        return min(venue_ns, before[0] + own_ns - before[1])
+
     def _take(self, answers: "_Answers") -> None:
         """Fills first: an order's report says how much it has filled, its fills say at what price."""
         desk = self._desk
@@ -115,7 +138,7 @@ class Reconciliation:
         except Exception:
             desk.tell(news)  # what was taken in is known, and would not be told again
             raise
-        self._cursor_ns = max(self._cursor_ns, answers.cursor_ns)
+        self._cursor_ns = answers.cursor_ns
         desk.tell(news, cursor=Cursor(venue=desk.gateway.venue, time_ns=self._cursor_ns))
 
     def _take_in(self, answers: "_Answers", news: list[Event]) -> None:
@@ -133,11 +156,11 @@ class Reconciliation:
     def _adopt(self, open_orders: Iterable[OpenOrder]) -> None:
         """Orders that are not on record are somebody else's: they are known, and left alone."""
         blotter = self._desk.blotter
+        own = {shown.report.client_order_id: blotter.find(shown.report.client_order_id) for shown in open_orders}
         blotter.external = {
-            order.report.venue_order_id: order
-            for order in open_orders
-            if blotter.find(order.report.client_order_id) is None
+            shown.report.venue_order_id: shown for shown in open_orders if own[shown.report.client_order_id] is None
         }
+        blotter.undead = {name: order for name, order in own.items() if order is not None and order.is_final}
 
     def _mismatches(self, answers: "_Answers") -> Iterator[ReconcileMismatch]:
         """What the two sides disagree about now, and did when it was found, long enough ago."""
@@ -145,16 +168,16 @@ class Reconciliation:
         found = [
             *answers.unasked,
             *self._lost(answers),
-            *self._undead(answers),
+            *self._undead(),
             *self._untold(),
             *self._shortfalls(answers.balances),
         ]
         self._desk.problems = {problem.key: problem for problem in found}
         problems = {problem.key: problem for problem in found if not self._desk.is_settled(problem.key, problem.amount)}
-        self._doubted_ns = {key: self._doubted_ns.get(key, now_ns) for key in problems}
+        self._doubted_ns = {one.doubt: self._doubted_ns.get(one.doubt, now_ns) for one in problems.values()}
         patience_ns = max(DOUBTED_S, self._desk.gateway.query_lag_s) * 1e9
         for problem in problems.values():
-            is_lasting = now_ns - self._doubted_ns[problem.key] >= patience_ns
+            is_lasting = now_ns - self._doubted_ns[problem.doubt] >= patience_ns
             if is_lasting and problem.symbol not in self._desk.disputed:
                 venue = self._desk.gateway.venue
                 yield ReconcileMismatch(venue=venue, symbol=problem.symbol, reason=problem.reason)
@@ -166,12 +189,10 @@ class Reconciliation:
                 reason = f"{order.client_order_id} was open, and the venue does not know it"
                 yield Problem(key=lost(order.client_order_id), symbol=order.symbol, reason=reason)
 
-    def _undead(self, answers: "_Answers") -> Iterator[Problem]:
-        for shown in answers.open_orders:
-            order = self._desk.blotter.find(shown.report.client_order_id)
-            if order is not None and order.is_final and order.status not in NEVER_LIVED:
-                reason = f"{order.client_order_id} is {order.status}, and the venue shows it as open"
-                yield Problem(key=f"undead {order.client_order_id}", symbol=order.symbol, reason=reason)
+    def _undead(self) -> Iterator[Problem]:
+        for order in self._desk.blotter.undead.values():
+            reason = f"{order.client_order_id} is {order.status}, and the venue shows it as open"
+            yield Problem(key=f"undead {order.client_order_id}", symbol=order.symbol, reason=reason)
 
     def _untold(self) -> Iterator[Problem]:
         blotter = self._desk.blotter
@@ -179,23 +200,37 @@ class Reconciliation:
             told = blotter.filled(order.client_order_id)
             reason = f"{order.client_order_id} filled {order.filled:f}, its fills are {told:f} together"
             missing = EXACT.subtract(order.filled, told)
-            key = f"untold {order.client_order_id}"
-            yield Problem(key=key, symbol=order.symbol, reason=reason, amount=missing)
+            key = f"untold {order.client_order_id}"  # while it fills, some are always a moment behind
+            yield Problem(key=key, symbol=order.symbol, reason=reason, amount=missing, sign=f"{told:f}")
 
     def _shortfalls(self, balances: Sequence[BalanceReport]) -> Iterator[Problem]:
-        """Where strategies have more than the account. What it has beyond is not the bot's business."""
+        """Where strategies have more than the account. What it has beyond is not the bot's business.
+
+        A balance may be behind what was filled a moment ago.
+        """
+        desk = self._desk
         held = {balance.currency: EXACT.add(balance.free, balance.locked) for balance in balances}
-        for symbol, currency, needed in self._desk.blotter.owned() if balances else ():
+        since_ns = desk.clock.monotonic_ns() - int(desk.gateway.query_lag_s * 1e9)
+        behind = {base_of(symbol) for symbol, told_ns in desk.filled_ns.items() if told_ns > since_ns}
+        for symbol, currency, needed in desk.blotter.owned() if balances else ():
             there = held.get(currency, Decimal(0))
-            if needed > there:
+            if needed > there and currency not in behind:
                 reason = f"positions are {needed:f} {currency} together, and the account has {there:f}"
                 missing = EXACT.subtract(needed, there)
-                yield Problem(key=f"short {symbol}", symbol=symbol, reason=reason, amount=missing)
+                yield Problem(key=f"{SHORT} {symbol}", symbol=symbol, reason=reason, amount=missing)
 
 
 def lost(client_order_id: str) -> str:
     """The key of the disagreement that an open order is none at the venue."""
     return f"lost {client_order_id}"
+
+
+def _order(order: Order) -> str:
+    return f"order {order.client_order_id}"
+
+
+def _unasked(what: str, symbol: str) -> str:
+    return f"unasked {symbol} {what}"
 
 
 class _Answers(Struct, frozen=True, kw_only=True):

@@ -75,7 +75,10 @@ class Recovery:
         if unknown:
             names = ", ".join(order.client_order_id for order in unknown)
             self._close(f"it has not found out yet what became of {names}")
-            await asyncio.gather(*(Doubt(order, desk=desk).resolve() for order in unknown))
+            doubts = [Doubt(order, desk=desk) for order in unknown]
+            for doubt in doubts:
+                desk.own(doubt.resolve())
+            await desk.until(lambda: all(doubt.is_over() or doubt.is_refused for doubt in doubts))
             await self.reconciliation.until_done()  # an order that was shown late may have filled before
         for strategy in strategies:
             self.tell(strategy)

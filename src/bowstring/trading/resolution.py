@@ -3,13 +3,16 @@
 import asyncio
 import logging
 
+from bowstring.core.errors import Rejected
 from bowstring.core.supervision import pauses
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import OrderRef, OrderReport, Report
+from bowstring.trading.messages import ReconcileMismatch
 from bowstring.trading.orders import Order
 
 AFTER_S = 0.01
-MARGIN_NS = 60 * 1_000_000_000  # how much older than thought a fill may be: clocks differ
+REFUSALS = 5  # in a row: one may be for another reason
+MARGIN_NS = 60 * 1_000_000_000  # a venue's clocks differ among themselves, and a fill that is told twice is one
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +29,12 @@ class Doubt:
         self._heard_ns = 0  # when that was told, on the monotonic clock
         self._window_ns = int((desk.gateway.validity_s + desk.gateway.query_lag_s) * 1e9)
         self._proof_in_ns = -1
+        self._refusals = 0
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the venue says again and again that it does not tell, as of a symbol that it has no more."""
+        return self._refusals >= REFUSALS
 
     async def resolve(self) -> None:
         """Ask the venue until it shows the order, or its absence is proved.
@@ -37,11 +46,22 @@ class Doubt:
         for pause_s in pauses(self._desk.clock):
             try:
                 await self._ask()
+                self._refusals = 0
+            except Rejected as error:
+                self._count_refusal(error)
             except Exception as error:  # noqa: BLE001  # whatever a gateway raises: not knowing is the state we are in
                 log.info("%s is still unknown, %r", self._order.client_order_id, error)
-            await self._desk.until(self._is_over, timeout_s=self._until_proof_s(at_most=pause_s))
-            if self._is_over():
+            await self._desk.until(self.is_over, timeout_s=self._until_proof_s(at_most=pause_s))
+            if self.is_over():
                 return
+
+    def _count_refusal(self, error: Rejected) -> None:
+        self._refusals += 1
+        order, desk = self._order, self._desk
+        if self._refusals == REFUSALS:
+            reason = f"{order.client_order_id} is unknown, and the venue does not tell of it: {error}"
+            desk.tell([ReconcileMismatch(venue=desk.gateway.venue, symbol=order.symbol, reason=reason)])
+            desk.notice()
 
     async def _ask(self) -> None:
         is_sent = not isinstance(self._request, asyncio.Task) or self._request.done()  # a task may be about to send
@@ -56,7 +76,7 @@ class Doubt:
         evidence = await self._evidence(now_ns, with_fills=can_prove)
         for report in evidence:
             self._desk.take(report, recovered=True)
-        if evidence or self._is_over():
+        if evidence or self.is_over():
             return
         if not is_sent:
             self._give_up_sending()
@@ -75,8 +95,8 @@ class Doubt:
             return [shown]
         if not with_fills:
             return []
-        asked_for_ns = desk.clock.monotonic_ns() - self._began_ns + int(desk.answer_s * 1e9)
-        fills = await desk.fills_since(order.symbol, now_ns - asked_for_ns - MARGIN_NS)
+        began_ns = min(self._first_ns, now_ns - (desk.clock.monotonic_ns() - self._began_ns))  # its clock may step
+        fills = await desk.fills_since(order.symbol, began_ns - int(desk.answer_s * 1e9) - MARGIN_NS)
         return [fill for fill in fills if fill.client_order_id == order.client_order_id]
 
     def _give_up_sending(self) -> None:
@@ -84,7 +104,8 @@ class Doubt:
         if self._request is not None and self._desk.clock.monotonic_ns() - self._began_ns > self._window_ns:
             self._request.cancel()
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether its outcome is known."""
         now = self._desk.blotter.live.get(self._order.client_order_id)
         return now is None or now.status != "unknown"
 

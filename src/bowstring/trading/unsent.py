@@ -95,7 +95,11 @@ class Unsent:
         if pending is not None:
             self._desk.own(self._finish(pending, sound))
             return
-        for entry in sound:
+        self._note_recorded(sound)
+
+    def _note_recorded(self, entries: "Sequence[_Entry]") -> None:
+        self._desk.unrecorded = ""
+        for entry in entries:
             entry.is_ready = entry.is_recorded = True
 
     async def _finish(self, pending: Awaitable[None], entries: "Sequence[_Entry]") -> None:
@@ -104,8 +108,7 @@ class Unsent:
         except FAILURES as error:
             self._fail(entries, error)
         else:
-            for entry in entries:
-                entry.is_ready = entry.is_recorded = True
+            self._note_recorded(entries)
             if closed := [entry.end() for entry in entries if entry.closed_by is not None]:
                 self._desk.keep(closed)
         self._desk.notice()
@@ -113,6 +116,7 @@ class Unsent:
     def _fail(self, entries: "Sequence[_Entry]", error: BaseException) -> None:
         log.error("%s: intents not recorded, %r", self._desk.gateway.venue, error)
         reason = str(error) if isinstance(error, NotSent) else f"its intent could not be recorded: {error!r}"
+        self._desk.unrecorded = reason
         for entry in entries:
             entry.unfit = entry.unfit or reason
             entry.is_ready = True

@@ -346,7 +346,10 @@ async def test_an_order_whose_outcome_is_known_is_not_for_a_human_to_decide(alic
         pending = bot.place()
         answers = [await alice.decide(name, "failed") for name in (order, filled, pending)]
 
-        why = "what a human decides about is unknown, or open in a symbol with a mismatch"
+        why = (
+            "what a human decides about is unknown, or open in a symbol with a mismatch, or at a venue that has not "
+            "been reached since the start"
+        )
         assert answers == [
             (False, f"order {order} is open: {why}"),
             (False, f"order {filled} is filled: {why}"),

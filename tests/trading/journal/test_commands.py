@@ -154,7 +154,7 @@ def test_show_knows_no_other_order(path: Path, capsys: pytest.CaptureFixture[str
 def test_export_prints_every_row_as_a_line_of_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [json.loads(line) for line in run(capsys, "export", path)[0].splitlines()]
 
-    assert lines[0] == {"format": "bowstring journal", "version": 1}
+    assert lines[0] == {"format": "bowstring journal", "version": 2}
     assert [line["table"] for line in lines[1:]] == [
         *["epochs", "intents", "intents", "intents", "states", "states", "reports", "reports", "reports", "fills"],
         *["positions", "cursors", "mismatches", "risk_states", "guard_states", "decisions"],
@@ -220,11 +220,11 @@ def test_one_of_another_version_is_not_read(
 ) -> None:
     journal.close()
     connection = apsw.Connection(str(path))
-    connection.pragma("user_version", 2)
+    connection.pragma("user_version", 3)
 
-    told = f"bowstring: journal {path} is of version 2, and this bowstring reads 1\n"
+    told = f"bowstring: journal {path} is of version 3, and this bowstring reads 2\n"
     assert run(capsys, command, path) == ("", told, 2)
-    connection.pragma("user_version", 1)
+    connection.pragma("user_version", 2)
     connection.close()
     journal.open(Stopped())
 

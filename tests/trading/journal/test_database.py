@@ -10,15 +10,17 @@ import pytest
 
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError
-from bowstring.trading.journal.database import open_database
+from bowstring.trading.journal.database import open_database, open_records
 from bowstring.trading.journal.file import JournalFile
 from bowstring.trading.journal.rows import IntentRow
-from bowstring.trading.journal.schema import FIRST
+from bowstring.trading.journal.schema import MIGRATIONS
+from bowstring.trading.journal.verification import findings
 from tests.trading.journal.disks import FailingDisk, using
 from tests.trading.journal.orders import SYMBOL, known
 
-SECOND = "ALTER TABLE guard_states ADD COLUMN note TEXT NOT NULL DEFAULT ''; CREATE TABLE notes (note TEXT) STRICT"
-BOTH = (FIRST, SECOND)
+NEXT = "ALTER TABLE guard_states ADD COLUMN note TEXT NOT NULL DEFAULT ''; CREATE TABLE notes (note TEXT) STRICT"
+ALL = (*MIGRATIONS, NEXT)
+LATEST = len(MIGRATIONS)
 
 
 @pytest.fixture
@@ -51,29 +53,30 @@ def test_version_1_is_read_as_it_was_written(path: Path) -> None:
     assert (remembered.cursor_ns, remembered.mismatches) == (9, {"ETH/USDT": "it differs"})
     assert (remembered.risk.state, remembered.risk.reason, remembered.risk.by) == ("reducing", "loss", "DailyLoss")
     assert remembered.guards == {"loss": "{}"}
+    assert list(findings(open_records(path))) == []
 
 
 def test_an_older_version_becomes_the_present_one_with_all_that_it_has(path: Path) -> None:
-    opened = open_database(path, synchronous=1, migrations=BOTH)
+    opened = open_database(path, synchronous=1, migrations=ALL)
     intents = opened.select(IntentRow)
     opened.close()
 
     assert [intent.client_order_id for intent in intents] == ["a", "b", "c"]
-    assert version(path) == 2
-    open_database(path, synchronous=1, migrations=BOTH).close()
+    assert version(path) == LATEST + 1
+    open_database(path, synchronous=1, migrations=ALL).close()
 
 
 def test_a_new_file_is_made_by_all_versions_in_turn(tmp_path: Path) -> None:
     path = tmp_path / "new.journal"
-    open_database(path, synchronous=1, migrations=BOTH).close()
+    open_database(path, synchronous=1, migrations=ALL).close()
 
-    assert version(path) == 2
+    assert version(path) == LATEST + 1
 
 
 def test_a_newer_version_is_refused(path: Path) -> None:
-    open_database(path, synchronous=1, migrations=BOTH).close()
+    open_database(path, synchronous=1, migrations=ALL).close()
     before = path.read_bytes()
-    complaint = f"journal {path} is of version 2, and this bowstring knows up to 1: use the newer bowstring, or another"
+    complaint = f"journal {path} is of version {LATEST + 1}, and this bowstring knows up to {LATEST}: use the newer"
     with pytest.raises(ConfigError, match=complaint):
         open_database(path, synchronous=1)
 
@@ -91,23 +94,23 @@ def test_a_version_that_never_was_is_damage(path: Path) -> None:
 
 def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     with pytest.raises(ConfigError, match="table intents already exists"):
-        open_database(path, synchronous=1, migrations=(FIRST, f"{SECOND}; CREATE TABLE intents (id)"))
+        open_database(path, synchronous=1, migrations=(*MIGRATIONS, f"{NEXT}; CREATE TABLE intents (id)"))
 
-    assert version(path) == 1
+    assert version(path) == LATEST
     open_database(path, synchronous=1).close()
 
 
 def test_a_migration_can_be_broken_off_at_every_write(path: Path) -> None:
     whole = path.read_bytes()
     with using(disk := FailingDisk()):
-        open_database(path, synchronous=1, migrations=BOTH).close()
+        open_database(path, synchronous=1, migrations=ALL).close()
     for number in range(1, disk.calls + 1):
         path.write_bytes(whole)
         with using(disk := FailingDisk()), suppress(ConfigError, apsw.FullError):
             disk.fails_at = number
-            open_database(path, synchronous=1, migrations=BOTH).close()
+            open_database(path, synchronous=1, migrations=ALL).close()
 
-        opened = open_database(path, synchronous=1, migrations=BOTH)
+        opened = open_database(path, synchronous=1, migrations=ALL)
         assert len(opened.select(IntentRow)) == 3
         opened.close()
     assert disk.calls > 5

@@ -147,7 +147,7 @@ def test_a_fill_that_is_told_twice_counts_once(journal: Journal) -> None:
     journal.write([fill(order("a"), "1", quantity="9")])
 
     remembered = journal.recall(VENUE)
-    assert sorted(remembered.trades) == [(SYMBOL, "a-1"), (SYMBOL, "a-2")]
+    assert sorted(remembered.trades) == [("a", "a-1"), ("a", "a-2")]
     assert remembered.filled["a"] == Decimal("0.00000004")
 
 

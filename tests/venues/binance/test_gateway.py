@@ -829,3 +829,9 @@ async def test_a_key_that_is_refused_is_a_refusal(account: FakeAccount) -> None:
     account.queue("GET /api/v3/account", (401, error(-2015, "Invalid API-key, IP, or permissions for action.")))
     with pytest.raises(Rejected, match="Invalid API-key"):
         await gateway_to(account).open()
+
+
+async def test_an_endless_validity_is_no_reason_not_to_send() -> None:
+    async with FakeAccount() as account, streaming(account) as bench:
+        answer = bench.gateway.place(named("a-1", valid_for_s=float("inf"), received_ns=1))
+        assert (await answer).status == "open"

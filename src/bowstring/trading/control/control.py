@@ -234,7 +234,8 @@ class Control:
         return [hand for hand in self._all_hands() if hand.desk.journal is self._desk.journal]
 
     def _hand(self, command: AnyCommand) -> Hand | None:
-        return next((hand for hand in self._hands() if hand.concerns(command)), None)
+        concerned = [hand for hand in self._hands() if hand.concerns(command)]
+        return max(concerned, key=lambda hand: hand.awaits(command), default=None)
 
     def _unknown(self, command: DecideOrder | Accept | SetPosition) -> str:
         if isinstance(command, DecideOrder):

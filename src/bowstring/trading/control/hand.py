@@ -10,7 +10,7 @@ from bowstring.trading.control.commands import Accept, AnyCommand, Command, Deci
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import OrderReport
 from bowstring.trading.messages import MismatchSettled
-from bowstring.trading.orders import Order
+from bowstring.trading.orders import DECIDED, Order
 from bowstring.trading.reconciliation import lost
 
 ZERO = Decimal(0)
@@ -35,6 +35,10 @@ class Hand:
             return self.desk.blotter.find(command.client_order_id) is not None
         return isinstance(command, Accept | SetPosition) and command.venue == self.desk.gateway.venue
 
+    def awaits(self, command: AnyCommand) -> bool:
+        """Whether it has the order live that a command is about: another account may have had one of that name."""
+        return isinstance(command, DecideOrder) and command.client_order_id in self.desk.blotter.live
+
     def carry_out(self, command: AccountCommand) -> str:
         """Carry out a command that concerns it, and say what came of it. Raises `Refused` with the reason why not."""
         match command:
@@ -51,8 +55,8 @@ class Hand:
         """What keeps the account from taking new risk, and what a human may decide, line by line."""
         desk = self.desk
         venue = desk.gateway.venue
-        if desk.closed:
-            yield f"{venue}: no orders, {desk.closed}"
+        if why := desk.closed or desk.journal_failure or desk.unrecorded:
+            yield f"{venue}: no orders, {why}"
         if why := desk.down or desk.paused or desk.unguarded():
             yield f"{venue}: no new risk, {why}"
         yield from (f"{venue}: no new risk in {symbol}, {reason}" for symbol, reason in desk.disputed.items())
@@ -80,20 +84,21 @@ class Hand:
             client_order_id=order.client_order_id,
             status=command.status,
             filled=_filled(order, command),
-            reason=f"decided by {command.operator}: {command.why}",
+            reason=f"{DECIDED}{command.operator}: {command.why}",
         )
         self._tell(command, *self.desk.news(report))
         return f"order {order.client_order_id} is {command.status}, {report.filled:f} of {order.quantity:f} filled"
 
     def _check_undecided(self, order: Order, command: DecideOrder) -> None:
-        """An order is for a human to decide if its outcome is unknown, or if the venue denies that it is open."""
+        """A human decides about what is unknown, open and denied by the venue, or open at one that is out of reach."""
         if order.status == "unknown":
             return
         is_denied = order.symbol in self.desk.disputed or lost(order.client_order_id) in self.desk.problems
-        if order.status != "open" or not is_denied:
+        is_beyond_reach = self.desk.closed and self.desk.reconciled_ns < 0
+        if order.status != "open" or not (is_denied or is_beyond_reach):
             raise Refused(
                 f"order {order.client_order_id} is {order.status}: what a human decides about is unknown, or open in a "
-                "symbol with a mismatch"
+                "symbol with a mismatch, or at a venue that has not been reached since the start"
             )
         if command.status not in {"cancelled", "expired", "filled"}:
             raise Refused(f"order {order.client_order_id} was open: it may be cancelled, expired or filled now")
@@ -112,6 +117,8 @@ class Hand:
 
     def _set_position(self, command: SetPosition) -> str:
         self._check_asked()
+        if why := self.desk.down or ("it is being asked how things stand" if self.desk.is_asking else ""):
+            raise Refused(f"{command.venue}: {why}, and fills may come of that: give it again when it is done")
         blotter = self.desk.blotter
         held = {(one.strategy, one.symbol): one.quantity for one in blotter.positions()}
         known = sorted({*self._strategies, *(strategy for strategy, _symbol in held)})

@@ -14,10 +14,10 @@ from bowstring.trading.guards.day_book import DayBook, Page
 from bowstring.trading.guards.listing import ListingGuard
 from bowstring.trading.guards.order_guard import OrderGuard
 from bowstring.trading.guards.prices import PriceGuard, market
-from bowstring.trading.guards.symbols import quote_of
 from bowstring.trading.messages import Fill, GuardState, Position, RiskAlarm, RiskState, Side
 from bowstring.trading.new_orders import NewOrder
 from bowstring.trading.orders import EXACT
+from bowstring.trading.symbols import quote_of
 
 DAY_NS = 86_400 * 1_000_000_000
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from bowstring.trading.guards.prices import Market, market
-from bowstring.trading.guards.symbols import base_of
 from bowstring.trading.messages import Fill
 from bowstring.trading.orders import EXACT
+from bowstring.trading.symbols import base_of
 
 ZERO = Decimal(0)
 

@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from bowstring.core.components import Guard, on
 from bowstring.core.messages import CollectorDown
 from bowstring.market.instrument import InstrumentListed
-from bowstring.trading.guards.symbols import quote_of
 from bowstring.trading.new_orders import NewOrder
+from bowstring.trading.symbols import quote_of
 
 
 class ListingGuard(Guard):

@@ -7,10 +7,10 @@ from bowstring.trading.guards.listing import ListingGuard
 from bowstring.trading.guards.live_orders import LiveOrderGuard
 from bowstring.trading.guards.positions import PositionGuard
 from bowstring.trading.guards.prices import STALE_AFTER_S, Price, PriceGuard, checked_budget
-from bowstring.trading.guards.symbols import quote_of
 from bowstring.trading.messages import Side
 from bowstring.trading.new_orders import NewOrder
 from bowstring.trading.orders import EXACT
+from bowstring.trading.symbols import quote_of
 
 ZERO = Decimal(0)
 SIDES: tuple[Side, Side] = ("buy", "sell")

@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from bowstring.core.components import Guard, on
-from bowstring.trading.guards.symbols import base_of
 from bowstring.trading.messages import Fill, Position
 from bowstring.trading.orders import EXACT
+from bowstring.trading.symbols import position_change
 
 ZERO = Decimal(0)
 
@@ -21,11 +21,8 @@ class PositionGuard(Guard):
     @on(Fill)
     def move_position(self, fill: Fill) -> None:
         """Reckon with what was filled at once: its `Position` comes next, but actions may be judged before."""
-        change = EXACT.add if fill.side == "buy" else EXACT.subtract
-        position = change(self.positions.get((fill.strategy, fill.venue, fill.symbol), ZERO), fill.quantity)
-        if fill.fee_currency == base_of(fill.symbol):
-            position = EXACT.subtract(position, fill.fee)
-        self._set(fill.strategy, fill.venue, fill.symbol, position)
+        before = self.positions.get((fill.strategy, fill.venue, fill.symbol), ZERO)
+        self._set(fill.strategy, fill.venue, fill.symbol, EXACT.add(before, position_change(fill)))
 
     @on(Position)
     def take_position(self, position: Position) -> None:

@@ -9,10 +9,10 @@ from bowstring.core.components import on
 from bowstring.core.errors import ConfigError
 from bowstring.market.decimals import checked_limit
 from bowstring.trading.guards.live_orders import Key, LiveOrder, LiveOrderGuard, OneSide
-from bowstring.trading.guards.symbols import base_of, is_spot, quote_of
 from bowstring.trading.messages import Balance, Fill, OrderUpdate, Side
 from bowstring.trading.new_orders import NewOrder, new_id
 from bowstring.trading.orders import EXACT
+from bowstring.trading.symbols import base_of, is_spot, quote_of
 
 ZERO = Decimal(0)
 SPENT_S = 60.0  # twice as long as until the venue is asked for balances anyway

@@ -42,7 +42,7 @@ class MemoryJournal:
         self._ids: dict[Key, None] = {}
         self._live: dict[Key, Order] = {}
         self._finished: OrderedDict[Key, Order] = OrderedDict()
-        self._fills: defaultdict[Key, dict[Key, Decimal]] = defaultdict(dict)
+        self._fills: defaultdict[Key, dict[str, Decimal]] = defaultdict(dict)
         self._positions: dict[tuple[str, str, str], Position] = {}
         self._cursors: dict[str, int] = {}
         self._mismatches: dict[Key, str] = {}
@@ -84,7 +84,7 @@ class MemoryJournal:
         return Remembered(
             live=[order for key, order in self._live.items() if key[0] == venue],
             finished=[order for key, order in self._finished.items() if key[0] == venue],
-            trades=[trade for trades in fills.values() for trade in trades],
+            trades=[(name, trade_id) for (_venue, name), trades in fills.items() for trade_id in trades],
             filled={name: _sum(trades.values()) for (_venue, name), trades in fills.items()},
             positions=[_bare(position) for position in self._positions.values() if position.venue == venue],
             cursor_ns=self._cursors.get(venue, 0),
@@ -121,7 +121,7 @@ class MemoryJournal:
     def _book(self, fill: Fill) -> None:
         key = fill.venue, fill.client_order_id
         if key in self._live or key in self._finished:
-            self._fills[key].setdefault((fill.symbol, fill.trade_id), fill.quantity)
+            self._fills[key].setdefault(fill.trade_id, fill.quantity)
             self._fees.add((fill.venue, fill.symbol, fill.fee_currency))
 
     def _keep(self, order: Order) -> None:

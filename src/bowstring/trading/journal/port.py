@@ -28,11 +28,10 @@ class Remembered(Struct, frozen=True, kw_only=True):
     """What is on record of one account.
 
     ``live`` orders are not final; one that is ``pending`` had no known outcome when the record ends. ``finished`` are
-    the latest that are final. Both are in the order in which they were recorded. ``trades`` are the ``(symbol,
-    trade_id)`` of their fills and ``filled`` the sum of those, in base units, by client order id. ``positions`` have
-    all that ever filled. ``cursor_ns`` is the latest `Cursor`, 0: none.
-    ``mismatches`` say by symbol why no new risk may be taken in it. ``fees`` are the ``(symbol, currency)`` in which
-    any were taken.
+    the latest that are final. Both are in the order in which they were recorded. ``trades`` are the
+    ``(client_order_id, trade_id)`` of their fills and ``filled`` the sum of those, in base units, by client order id.
+    ``positions`` have all that ever filled. ``cursor_ns`` is the latest `Cursor`, 0: none. ``mismatches`` say by symbol
+    why no new risk may be taken in it. ``fees`` are the ``(symbol, currency)`` in which any were taken.
     """
 
     live: Sequence[Order] = ()

@@ -59,7 +59,7 @@ def recall(database: Database, venue: str) -> Remembered:
     return Remembered(
         live=[_order(intent, known.get(intent.entry)) for intent in live],
         finished=[_order(intent, known.get(intent.entry)) for intent in finished],
-        trades=[(fill.symbol, fill.trade_id) for fill in fills],
+        trades=[(names[fill.intent], fill.trade_id) for fill in fills],
         filled=dict(filled),
         positions=[_position(row) for row in database.select(PositionRow, "WHERE venue = ?", (venue,))],
         cursor_ns=cursors[0].time_ns if cursors else 0,

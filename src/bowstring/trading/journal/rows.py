@@ -13,7 +13,6 @@ from msgspec.msgpack import Encoder
 from msgspec.structs import astuple
 
 from bowstring.trading.messages import OrderStatus, RiskState, Side, TimeInForce
-from bowstring.trading.orders import EXACT
 
 Value = str | int | float | bytes | None
 """What SQLite keeps in a column."""
@@ -213,14 +212,6 @@ TABLES: Sequence[type[Row]] = (
     GuardRow,
     DecisionRow,
 )
-
-
-def change(fill: FillRow) -> Decimal:
-    """What a fill does to the position: a fee that is paid in the base currency is no part of it."""
-    base = fill.symbol.partition("/")[0]
-    fee = fill.fee if fill.fee_currency == base else Decimal(0)
-    quantity = fill.quantity if fill.side == "buy" else fill.quantity.copy_negate()
-    return EXACT.subtract(quantity, fee)
 
 
 def sealed(row: Row) -> Values:

@@ -72,5 +72,21 @@ CREATE TRIGGER reports_stay BEFORE UPDATE ON reports BEGIN SELECT RAISE(ABORT, '
 CREATE TRIGGER fills_stay BEFORE UPDATE ON fills BEGIN SELECT RAISE(ABORT, 'a fill never changes'); END;
 """
 
-MIGRATIONS: Sequence[str] = (FIRST,)
+FILLS_BY_ORDER = """
+CREATE TABLE fills_by_order (
+    entry INTEGER NOT NULL, intent INTEGER NOT NULL REFERENCES intents, venue TEXT NOT NULL, symbol TEXT NOT NULL,
+    trade_id TEXT NOT NULL, side TEXT NOT NULL, price TEXT NOT NULL, quantity TEXT NOT NULL, fee TEXT NOT NULL,
+    fee_currency TEXT NOT NULL, liquidity TEXT NOT NULL, time_ns INTEGER NOT NULL, recovered INTEGER NOT NULL,
+    recorded_ns INTEGER NOT NULL, epoch INTEGER NOT NULL, crc INTEGER NOT NULL,
+    PRIMARY KEY (intent, trade_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO fills_by_order SELECT * FROM fills;
+DROP TABLE fills;
+ALTER TABLE fills_by_order RENAME TO fills;
+CREATE INDEX fills_of ON fills (intent, entry);
+CREATE TRIGGER fills_stay BEFORE UPDATE ON fills BEGIN SELECT RAISE(ABORT, 'a fill never changes'); END;
+"""
+"""A trade of an account with itself has one id, and is two fills."""
+
+MIGRATIONS: Sequence[str] = (FIRST, FILLS_BY_ORDER)
 """The n-th makes version n from version n - 1, in one transaction. What was published never changes."""

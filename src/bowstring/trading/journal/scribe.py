@@ -23,7 +23,6 @@ from bowstring.trading.journal.rows import (
     RiskRow,
     StateRow,
     Value,
-    change,
     insert,
     sealed,
 )
@@ -42,13 +41,14 @@ from bowstring.trading.messages import (
 )
 from bowstring.trading.new_orders import NewOrder, new_id
 from bowstring.trading.orders import EXACT, intended
+from bowstring.trading.symbols import position_change
 
 PRUNED_AT_ONCE = 4  # more than one, so that a file that holds too many comes down to what is kept
 EVENTS_KEPT = 10_000  # states of risk, decisions and epochs, of each
 
 ADD_INTENT = insert(IntentRow)
 ADD_REPORT = insert(ReportRow)
-ADD_FILL = f"{insert(FillRow)} ON CONFLICT (venue, symbol, trade_id) DO NOTHING"
+ADD_FILL = f"{insert(FillRow)} ON CONFLICT (intent, trade_id) DO NOTHING"
 ADD_RISK = insert(RiskRow)
 ADD_DECISION = insert(DecisionRow)
 SET_STATE = insert(StateRow, or_else="OR REPLACE")
@@ -196,7 +196,7 @@ class Scribe:
         """Note what the fills of an order, which are let go, have done to its position."""
         for fill in self._database.select(FillRow, "WHERE intent = ?", (intent,)):
             (owner,) = self._database.select(IntentRow, "WHERE entry = ?", (intent,))
-            self._open(owner.strategy, fill.venue, fill.symbol, by=change(fill))
+            self._open(owner.strategy, fill.venue, fill.symbol, by=position_change(fill))
 
     def _open(self, strategy: str, venue: str, symbol: str, *, by: Decimal) -> None:
         found = self._database.select(OpeningRow, OF_POSITION, (strategy, venue, symbol))

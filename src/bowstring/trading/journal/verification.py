@@ -25,15 +25,14 @@ from bowstring.trading.journal.rows import (
     PositionRow,
     ReportRow,
     StateRow,
-    change,
     unsealed,
 )
 from bowstring.trading.journal.wal import unread_commits
 from bowstring.trading.messages import FINAL, OrderStatus
-from bowstring.trading.orders import EXACT, Order, advance
+from bowstring.trading.orders import DECIDED, EXACT, Order, advance
+from bowstring.trading.symbols import position_change
 
 MAX_FINDINGS = 100  # of pages; SQLite's own number
-DECIDED = "decided by "  # how the reason begins where a human has said how much was filled: there may be no fills
 ZERO = Decimal(0)
 
 Held = tuple[str, str, str]
@@ -87,7 +86,7 @@ def _contradictions(database: Database) -> Iterator[str]:
             yield f"{story.name}: it is of epoch {story.intent.epoch}, and the latest is {latest}"
         for fill in story.fills:
             held = story.intent.strategy, fill.venue, fill.symbol
-            sums[held] = EXACT.add(sums[held], change(fill))
+            sums[held] = EXACT.add(sums[held], position_change(fill))
     yield from _positions(database, sums)
 
 

@@ -1,6 +1,7 @@
 """Until when an order may still be carried out: it can be kept up on its way, in this process and at the venue."""
 
 from functools import partial
+from math import isfinite
 
 from bowstring.core.clock import Clock
 from bowstring.core.errors import NotSent
@@ -9,8 +10,8 @@ from bowstring.venues.binance.signing import Window
 
 
 def window_of(order: PlaceOrder, *, clock: Clock) -> Window | None:
-    """What is left of an order's life, when it is asked for. None for an order that no event has caused."""
-    return partial(_left_ms, order, clock) if order.received_ns else None
+    """What is left of an order's life, when it is asked for. None for one that is valid for ever, or has no event."""
+    return partial(_left_ms, order, clock) if order.received_ns and isfinite(order.valid_for_s) else None
 
 
 def _left_ms(order: PlaceOrder, clock: Clock) -> int:

@@ -123,7 +123,7 @@ class Session:
         except NotSent:
             self._budget.settle(charge, is_free=True)
             raise
-        except Disconnected:
+        except BaseException:
             self._budget.settle(charge)
             raise
 

@@ -119,7 +119,7 @@ _KNOWN = {one.__struct_config__.tag for one in (_Execution, _Position, _Terminat
 def parse_message(frame: Frame, symbols: Mapping[str, Instrument]) -> Told:
     """What a frame of the WebSocket API says; ``symbols`` are the instruments by the venue's names for them.
 
-    Fills in other symbols, which no order from here can bring, keep the venue's name. Raises `BadMessage`.
+    Fills in other symbols, as of one that is not listed any more, keep the venue's name. Raises `BadMessage`.
     """
     try:
         message = _message.decode(frame)
