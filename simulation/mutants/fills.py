@@ -81,9 +81,10 @@ class Inventive(Blotter):
 
 @mutant("the cursor is on record before the fills", RECONCILIATION)
 class Premature(Reconciliation):
-    def _take(self, answers: Any) -> None:
-        self._desk.keep([Cursor(venue=self._desk.gateway.venue, time_ns=answers.cursor_ns)])
-        super()._take(answers)
+    async def _ask(self) -> Any:
+        answers, desk = await super()._ask(), self._desk
+        desk.keep([Cursor(venue=desk.gateway.venue, time_ns=await desk.ask(desk.gateway.time_ns()))])
+        return answers
 
 
 @mutant("fills are asked for since the restart only", RECONCILIATION)

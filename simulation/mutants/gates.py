@@ -102,6 +102,10 @@ class Heedless(OrderExecutor):
     def _bring_to(self, state: Any, *, reason: str, by: str) -> None:
         self._desk._emit(RiskStateChanged(state=state, reason=reason, by=by))  # pyright: ignore[reportPrivateUsage]  # it breaks in
 
+    @on(RiskStateChanged)
+    def wind_down(self, changed: RiskStateChanged) -> None:
+        pass
+
 
 @mutant("new risk is taken although the venue would not act for a dead bot", PATH + "DeadMan")
 class Undead(DeadMan):

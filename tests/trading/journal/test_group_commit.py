@@ -128,7 +128,11 @@ async def test_whatever_goes_wrong_in_it_all_who_wait_are_told(
 
 async def test_a_thread_that_has_ended_takes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     is_over = threading.Event()
-    monkeypatch.setattr(GroupCommit, "_run", lambda _self: is_over.wait())
+
+    def run(_self: GroupCommit) -> None:
+        is_over.wait()
+
+    monkeypatch.setattr(GroupCommit, "_run", run)
     journal = opened(path)
     threads = [thread for thread in threading.enumerate() if thread.name == "bowstring-journal"]
     is_over.set()
