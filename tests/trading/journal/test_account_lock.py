@@ -13,7 +13,7 @@ from bowstring.trading.journal.account_lock import AccountLock
 from tests.trading.bot import Bot, simulated
 from tests.trading.scripted import ScriptedGateway
 
-ACCOUNT = "https://api.venue.example 4711"
+ACCOUNT = f"https://api.venue.example 4711 {os.getpid()}"
 NOW_NS = 1_700_000_000_000_000_000
 TAKEN = f"the account is in use by process {os.getpid()} since 2023-11-14T22:13:20\\+00:00: stop that one first"
 HOLDER = """
@@ -91,9 +91,21 @@ def test_one_that_cannot_be_locked_everywhere_is_locked_nowhere(
     with pytest.raises(ConfigError, match=TAKEN):
         acquire()
     monkeypatch.delenv("XDG_RUNTIME_DIR")
+    first.release()
 
     acquire().release()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sockets have names in files elsewhere")
+def test_one_with_other_temporary_files_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = acquire()
+    (tmp_path / "other").mkdir()
+    monkeypatch.setattr(account_lock, "gettempdir", lambda: str(tmp_path / "other"))
+    with pytest.raises(ConfigError, match="in use by another process of this user, which has other temporary files"):
+        acquire()
     first.release()
+
+    acquire().release()
 
 
 def test_a_folder_that_others_can_write_to_is_refused(folder: Path) -> None:

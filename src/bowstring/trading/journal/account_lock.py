@@ -2,8 +2,10 @@
 
 import os
 import stat
+import sys
 from hashlib import sha256
 from pathlib import Path
+from socket import AF_UNIX, SOCK_DGRAM, socket
 from tempfile import gettempdir
 
 from bowstring.core.errors import ConfigError
@@ -14,11 +16,13 @@ class AccountLock:
     """Keeps other processes of this user, on this machine, from trading on an account of a venue.
 
     It is a file, named by a hash, in the folder for temporary files, and in ``XDG_RUNTIME_DIR`` too where that is set:
-    not every process of a user has it. The account ``""`` is nobody else's and is not locked.
+    not every process of a user has it. On Linux it is a socket's name as well, as a service may have temporary files of
+    its own. The account ``""`` is nobody else's and is not locked.
     """
 
     def __init__(self) -> None:
         self._locks: list[FileLock] = []
+        self._socket: socket | None = None
 
     def acquire(self, account: str, *, now_ns: int) -> None:
         """Lock the account until `release`, or the end of the process. Raises `ConfigError` naming who has it."""
@@ -30,6 +34,7 @@ class AccountLock:
                 lock = FileLock(folder / f"{name}.lock")
                 lock.acquire("the account", now_ns=now_ns)
                 self._locks.append(lock)
+            self._bind(f"bowstring-{os.getuid()}-{name}")
         except BaseException:
             self.release()
             raise
@@ -39,6 +44,20 @@ class AccountLock:
         for lock in self._locks:
             lock.release()
         self._locks.clear()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _bind(self, name: str) -> None:
+        """Take a name that is in no file system, and that the system takes back."""
+        if sys.platform != "linux":
+            return
+        self._socket = socket(AF_UNIX, SOCK_DGRAM)
+        try:
+            self._socket.bind(f"\0{name}")
+        except OSError as error:
+            taken = "another process of this user, which has other temporary files: stop that one first"
+            raise ConfigError(f"the account is in use by {taken} ({error})") from None
 
 
 def _folders() -> list[Path]:
