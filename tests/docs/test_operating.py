@@ -102,7 +102,7 @@ SESSIONS: dict[str, Sequence[Happening]] = {
 async def test_it_prints_what_the_page_shows(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "alice")
     alice = Operator(tmp_path)
-    gateway = ScriptedGateway(venue="binance")
+    gateway = ScriptedGateway(venue="binance", validity_s=12.0)
     gateway.holdings = {"USDT": Decimal(100_000), "BTC": Decimal(10)}
     async with Bot(gateway, names=("Bidder",), journal=alice.journal, on_stop="leave") as bot:
         printed = await follow(bot, alice, page, SESSIONS[page])
