@@ -4,7 +4,8 @@ First `benchmarks.tick_to_trade` with nothing on record that lasts (*memory*), w
 ``"power"``, beside *bare*, picows and msgspec alone. Then the record alone: microseconds from the call until an order
 is on record, 500 times a second, while the journal is told that it is open, and filled. *inline* makes checkpoints as
 SQLite does by default, in a commit; *none* makes none. Last, a start on a journal of many orders, each with two reports
-and a fill. The files are under ``build``: on a disk, as a bot's would be, not in memory.
+and a fill, beside one on an empty journal: from the start of the process until its strategy is told that it has
+recovered, on the local exchange. The files are under ``build``: on a disk, as a bot's would be, not in memory.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ import uvloop
 
 from benchmarks.feed import ROOT
 from benchmarks.figures import OTHER, TESTED, Ceiling, Ratio, Sample, Table, alternate, latency, pin
+from benchmarks.local_exchange import local_exchange
 from benchmarks.orders import life, order
 from benchmarks.venue import Venue
 from bowstring.core.clock import Clock
@@ -47,7 +49,7 @@ def run(*, runs: int, seconds: float, orders: int) -> Iterator[Table]:
     pin(TESTED)
     with TemporaryDirectory(dir=folder) as place:
         yield _commits(Path(place), runs=runs, seconds=seconds)
-        yield _starts(Path(place) / "many.journal", runs=runs, orders=orders)
+        yield _starts(Path(place), runs=runs, orders=orders)
 
 
 def _ticks(venue: Venue, folder: Path, *, runs: int, seconds: float) -> Table:
@@ -115,7 +117,19 @@ async def _record(journal: JournalFile, *, seconds: float) -> list[int]:
     return samples
 
 
-def _starts(path: Path, *, runs: int, orders: int) -> Table:
+def _starts(folder: Path, *, runs: int, orders: int) -> Table:
+    variants = {"start": folder / "many.journal", "first start": folder / "new.journal"}
+    _fill(variants["start"], orders=orders)
+    with local_exchange("--speed", "0") as told:
+        return Table(
+            title=f"start on a journal of {orders:,} orders",
+            samples=alternate({name: partial(_start, told, path) for name, path in variants.items()}, runs=runs),
+            ceilings=[Ceiling(column="ready s", variant="start", at_most=READY_S)],
+            ratios=[Ratio(column="ready s", variant="start", beside="first start")],
+        )
+
+
+def _fill(path: Path, *, orders: int) -> None:
     journal = JournalFile(path)
     journal.open(Clock())
     for number in range(orders):
@@ -124,25 +138,19 @@ def _starts(path: Path, *, runs: int, orders: int) -> Table:
         for news in life(action, number):
             journal.write(news)
     journal.close()
-    return Table(
-        title=f"start on a journal of {orders:,} orders",
-        samples=alternate({"start": partial(_start, path)}, runs=runs),
-        ceilings=[Ceiling(column="ready s", variant="start", at_most=READY_S)],
-    )
 
 
-def _start(path: Path) -> Sample:
-    journal = JournalFile(path)
+def _start(told: bytes, path: Path) -> Sample:
+    """Of a process: the interpreter, all imports, the journal, the exchange, `Recovered`."""
+    command = [sys.executable, "-m", "benchmarks.clients.restart", str(path)]
     began = time.perf_counter()
-    journal.open(Clock())
-    is_open = time.perf_counter()
-    remembered = journal.recall("binance")
-    is_ready = time.perf_counter()
-    journal.close()
-    return {
-        "opened s": is_open - began,
-        "recalled s": is_ready - is_open,
-        "ready s": is_ready - began,
-        "orders": len(remembered.finished),
-        "MB": path.stat().st_size / 1e6,
-    }
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as bot:
+        assert bot.stdin is not None
+        assert bot.stdout is not None
+        bot.stdin.write(told)
+        bot.stdin.close()
+        line = bot.stdout.readline()
+        ready_s = time.perf_counter() - began
+    if line != b"ready\n" or bot.returncode:
+        raise ChildProcessError(f"the bot said {line!r}, and ended with {bot.returncode}")
+    return {"ready s": ready_s, "MB": path.stat().st_size / 1e6}
