@@ -1,7 +1,7 @@
 """What the venue says when it is asked every so often: what was never told is found, and nothing is invented."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import pytest
@@ -16,7 +16,7 @@ from bowstring.trading.control.hand import Hand
 from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport
 from bowstring.trading.journal.memory import MemoryJournal
-from bowstring.trading.journal.port import News
+from bowstring.trading.journal.port import Cursor, News
 from bowstring.trading.messages import Balance, Fill, OrderUpdate, Position, ReconcileMismatch
 from tests.trading.bot import Bot, buy, now_s, simulated, until
 from tests.trading.crash import Lives
@@ -628,3 +628,51 @@ async def test_no_fill_is_told_again_while_another_symbols_are_refused(monkeypat
             await asyncio.sleep(20)
 
         assert [fill.trade_id for fill in bot.events(Fill)] == list("123456")
+
+
+class Watched(MemoryJournal):
+    """Notes what each write has, and which fills had been told by then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[Sequence[News]] = []
+        self.told: Callable[[], Sequence[Fill]] = tuple
+        self.told_before: list[str] = []
+
+    def write(self, news: Sequence[News], /) -> None:
+        told = {fill.trade_id for fill in self.told()}
+        self.told_before += [one.trade_id for one in news if isinstance(one, Fill) and one.trade_id in told]
+        self.writes.append(news)
+        super().write(news)
+
+
+@pytest.mark.parametrize("is_streamed", [True, False])
+@simulated
+async def test_a_fill_is_on_record_before_it_is_told_and_with_all_that_belongs_to_it(*, is_streamed: bool) -> None:
+    journal = Watched()
+    async with Bot(journal=journal) as bot:
+        journal.told = lambda: bot.events(Fill)
+        order = await bot.open(quantity="5")
+        if not is_streamed:
+            silent(bot)
+        bot.ledger.fill(order, "5")
+        await until(lambda: bot.events(Fill))
+
+        (write,) = (news for news in journal.writes if any(isinstance(one, Fill) for one in news))
+        expected = [Fill, Position, OrderUpdate] if is_streamed else [Fill, Position, OrderUpdate, Cursor]
+        assert [type(one) for one in write] == expected
+        assert journal.told_before == []
+
+
+@simulated
+async def test_in_what_fees_were_paid_is_known_after_a_restart() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        for symbol, fee_currency in (("ETH/USDT", "USDT"), ("BTC/USDT", "ETH")):
+            bot.ledger.fill(await bot.open(symbol=symbol, quantity="5"), "5", fee="0.1", fee_currency=fee_currency)
+        await until(lambda: len(bot.events(Position)) == 2)
+    async with lives.life() as again:
+        lives.gateway.holdings["ETH"] = Decimal("4.9")
+        await asyncio.sleep(100)
+
+        assert reasons(again) == []

@@ -379,3 +379,12 @@ async def test_what_guards_could_not_judge_is_not_replaced(replaces_natively: bo
         assert bot.outcome(action) == ("ActionFailed", f"{old} is no open order of two")
         assert bot.ledger.accepted == [old]
         assert gateway.count("cancel") == 0
+
+
+@simulated
+async def test_after_a_native_replacement_the_old_order_is_asked_for() -> None:
+    async with Bot(ScriptedGateway(replaces_natively=True), reconcile_every_s=1000) as bot:
+        order = await bot.open()
+        bot.gateway.delays_s = tuple  # its end is never told
+        new = bot.replace(order)
+        await until(lambda: bot.status(new) == "open" and bot.status(order) == "cancelled")

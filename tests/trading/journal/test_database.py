@@ -1,5 +1,6 @@
 """Versions of the file: older ones are read, in whatever moment that may be broken off, and newer ones are not."""
 
+import os
 import sqlite3
 from contextlib import suppress
 from decimal import Decimal
@@ -98,6 +99,30 @@ def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
 
     assert version(path) == LATEST
     open_database(path, synchronous=1).close()
+
+
+def test_one_whose_tables_are_not_those_of_its_version_is_not_migrated(path: Path) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute("CREATE TABLE theirs (id)")
+    connection.close()
+
+    with pytest.raises(ConfigError, match="its tables are not those of a journal"):
+        open_database(path, synchronous=1)
+    assert version(path) == 1
+
+
+def test_the_folder_is_synced_when_a_file_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, synced = tmp_path / "new.journal", list[tuple[str, bool]]()
+    sync = os.fsync
+
+    def note(handle: int) -> None:
+        synced.append((os.readlink(f"/proc/self/fd/{handle}"), path.exists()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    open_database(path, synchronous=1).close()
+
+    assert synced == [(str(tmp_path), True)]
 
 
 def test_a_migration_can_be_broken_off_at_every_write(path: Path) -> None:
