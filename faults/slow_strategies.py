@@ -1,8 +1,9 @@
 """F12: one strategy takes 100 ms for each event, another burns a core in its own process. The others notice nothing.
 
-Two bots are fed in turn, over a socket: one with these two strategies, one without. How long it takes from the sender
-to another strategy is compared in pairs, one right after the other. While the one without is fed, another program burns
-that core: a machine with a core that idles answers later.
+Three bots are fed in turn, over a socket: one with these two strategies, one in which they are quick, as to be there
+and to have a process costs some microseconds, and one without them. How long it takes from the sender to another
+strategy is compared in pairs, one right after the other. While the other bots are fed another program burns that
+core, and all the time one runs on the others where nothing else would: a core that idles answers later.
 """
 
 import asyncio
@@ -11,8 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence, Set
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from struct import Struct as Layout
@@ -39,6 +40,7 @@ LONG_LIMIT, SHORT_LIMIT = 1.1, 3.0
 """Of the median ratio of p99s; and of p50s, as a few seconds on a shared machine tell no more."""
 OTHERS = ("first", "last")
 NAMES = (*OTHERS, "slow", "burner")
+KINDS = ALONE, QUICK, SLOW = "alone", "beside quick ones", "beside slow ones"
 BURNT = frozenset({max(os.sched_getaffinity(0))})
 REST = os.sched_getaffinity(0) - BURNT or BURNT
 """The core that is burnt, and those of everything else, with the two strategies as without them."""
@@ -112,20 +114,28 @@ class Counting(bs.Strategy):
 class Slow(Counting):
     """Waits for something else, for each event."""
 
+    def __init__(self, name: str, *, for_s: float) -> None:
+        super().__init__(name)
+        self._for_s = for_s
+
     @bs.on(Price)
     async def think(self, _price: Price) -> None:
-        await asyncio.sleep(SLOW_S)
+        await asyncio.sleep(self._for_s)
 
 
 class Burner(Counting):
     """Computes for longer than it takes until the next event, on a core that nobody else here uses."""
+
+    def __init__(self, name: str, *, for_s: float) -> None:
+        super().__init__(name)
+        self._for_s = for_s
 
     async def start(self) -> None:
         os.sched_setaffinity(0, BURNT)
 
     @bs.on(Price)
     def compute(self, _price: Price) -> None:
-        ends_ns = time.monotonic_ns() + int(BURNS_S * 1e9)
+        ends_ns = time.monotonic_ns() + int(self._for_s * 1e9)
         while time.monotonic_ns() < ends_ns:
             pass
 
@@ -194,9 +204,9 @@ class Fed(Struct):
 
 
 class Result(Struct):
-    """What was measured: pairs of the bot without the two, and with them; what each strategy has counted."""
+    """What was measured: of each bot, time by time; what each strategy of the slow one's has counted."""
 
-    pairs: list[tuple[Ages, Ages]] = field(default_factory=list[tuple[Ages, Ages]])
+    ages: Mapping[str, list[Ages]] = field(default_factory=lambda: {kind: list[Ages]() for kind in KINDS})
     beats: int = 0
     counts: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
@@ -204,39 +214,45 @@ class Result(Struct):
 def run(bench: Bench) -> Outcome:
     result = Result()
     is_long = bench.form == "long"
-    with (
-        trial(bench, "without", cast="faults.slow_strategies", words={"alone": "yes"}) as without,
-        trial(bench, "with", cast="faults.slow_strategies") as with_,
-    ):
+    with ExitStack() as stack:
+        trials = {
+            kind: stack.enter_context(trial(bench, kind, cast="faults.slow_strategies", words={"kind": kind}))
+            for kind in KINDS
+        }
 
         def measure() -> None:
-            bots = [_connected(one) for one in (without, with_)]
+            bots = {kind: _connected(one) for kind, one in trials.items()}
             os.sched_setaffinity(0, REST)  # of this thread, which feeds them
             for_s = 2.0 if is_long else 0.5
-            for _ in range(bench.many(short=2, long=60)):
-                with _burning():
-                    alone = bots[0].ages(for_s=for_s)
-                result.pairs.append((alone, bots[1].ages(for_s=for_s)))
-            for one in bots:
+            with _busy(REST, as_idle=True):
+                for _ in range(bench.many(short=2, long=60)):
+                    with _busy(BURNT):
+                        for kind in (ALONE, QUICK):
+                            result.ages[kind].append(bots[kind].ages(for_s=for_s))
+                    result.ages[SLOW].append(bots[SLOW].ages(for_s=for_s))
+            for one in bots.values():
                 one.feed.close()
-            with_.bot.say("count")
-            result.beats, result.counts = bots[1].beats, hear_all(with_.bot, *NAMES)
+            trials[SLOW].bot.say("count")
+            result.beats, result.counts = bots[SLOW].beats, hear_all(trials[SLOW].bot, *NAMES)
 
-        stuck = without.attempt(measure)
-        judgements = [one.settled() for one in (without, with_)]
+        stuck = trials[SLOW].attempt(measure)
+        judgements = [one.settled() for one in trials.values()]
     findings = [*stuck, *(finding for judgement in judgements for finding in judgement.findings)]
     return outcome(_figures(result, is_long=is_long), findings)
 
 
 @contextmanager
-def _burning() -> Generator[None]:
-    """Have a program burn the core."""
-    program = f"import os; os.sched_setaffinity(0, {set(BURNT)}); exec('while True: pass')"
-    with subprocess.Popen([sys.executable, "-c", program]) as burning:
+def _busy(cores: Set[int], *, as_idle: bool = False) -> Generator[None]:
+    """Have a program burn a core, ``as_idle`` only while nothing else would run there; not before it does so."""
+    idle = "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0));" if as_idle else ""
+    program = f"import os; os.sched_setaffinity(0, {set(cores)}); {idle} print(flush=True); exec('while True: pass')"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as busy:
+        assert busy.stdout is not None
+        busy.stdout.readline()
         try:
             yield
         finally:
-            burning.kill()
+            busy.kill()
 
 
 def _connected(on_trial: Trial) -> Fed:
@@ -250,8 +266,7 @@ def _figures(result: Result, *, is_long: bool) -> Sequence[Figure]:
     counts = {name: (int(told), int(missed)) for name, (told, missed) in result.counts.items()}
     lost = sum(missed + result.beats - told - missed for told, missed in counts.values())
     return [
-        Note(_told("without", [alone for alone, _together in result.pairs])),
-        Note(_told("with", [together for _alone, together in result.pairs])),
+        *(Note(_told(kind, ages)) for kind, ages in result.ages.items()),
         _ratio("p50", result, SHORT_LIMIT),
         *([_ratio("p99", result, LONG_LIMIT)] if is_long else []),
         Zero("events dropped that may not be", lost, result.beats * len(counts)),
@@ -259,24 +274,27 @@ def _figures(result: Result, *, is_long: bool) -> Sequence[Figure]:
 
 
 def _ratio(name: str, result: Result, limit: float) -> Figure:
-    ratios = [getattr(together, name) / getattr(alone, name) for alone, together in result.pairs]
-    what = f"{name} with them to {name} without, the median of {len(ratios)} pairs"
+    pairs = zip(result.ages[SLOW], result.ages[QUICK], strict=True)
+    ratios = [getattr(slow, name) / getattr(quick, name) for slow, quick in pairs]
+    what = f"{name} {SLOW} to {name} {QUICK}, the median of {len(ratios)} pairs"
     return Within(what, [median(ratios)] if ratios else [], limit, "times")
 
 
-def _told(state: str, ages: Sequence[Ages]) -> str:
+def _told(kind: str, ages: Sequence[Ages]) -> str:
     if not ages:
-        return f"{state} them: not measured"
+        return f"{kind}: not measured"
     p50, p99 = median(one.p50 for one in ages), median(one.p99 for one in ages)
     count = sum(one.count for one in ages)
-    return f"{state} them: {p50:.0f} us (p50), {p99:.0f} us (p99), medians of {len(ages)} times; {count:,} prices"
+    return f"{kind}: {p50:.0f} us (p50), {p99:.0f} us (p99), medians of {len(ages)} times; {count:,} prices"
 
 
 def cast(stage: Stage) -> Cast:
     os.sched_setaffinity(0, REST)
+    kind = stage.script.words["kind"]
     guests: list[CoreStrategy] = []
-    if "alone" not in stage.script.words:
-        guests = [Slow("slow"), bs.in_process(Burner("burner"))]
+    if kind != ALONE:
+        waits_s, burns_s = (SLOW_S, BURNS_S) if kind == SLOW else (0.0, 0.0)
+        guests = [Slow("slow", for_s=waits_s), bs.in_process(Burner("burner", for_s=burns_s))]
     first, last = map(Punctual, OTHERS)
     return Cast(
         collectors=[Feed(str(Path(stage.script.folder) / SOCKET))], strategies=[Greeter(), first, *guests, last]
@@ -286,8 +304,8 @@ def cast(stage: Stage) -> Cast:
 ROW = Row(
     id="F12",
     fault="strategy awaits 100 ms an event; another burns a core in its own process",
-    how="1,000 prices a second over a socket, to a bot with these two and to one beside a busy core, in turn",
-    promise="others' p99 within 10 %; lossless drops 0",
+    how="1,000 prices a second over a socket, to a bot with these two and to one with quick ones, in turn",
+    promise="others' p99 within 10 % of that beside quick ones; lossless drops 0",
     run=run,
     is_timed=True,
 )
