@@ -52,7 +52,7 @@ class Desk:
     """One gateway and one blotter, one way in for reports and one way out for events, and the owner of all tasks.
 
     ``closed`` says why nothing new may be sent but cancels; ``down``, of the private stream, and ``paused``, until the
-    venue was asked how things stand, why no new risk may be taken; ``""`` where it may. ``is_killed()`` is like the
+    venue was asked how things stand, why no new risk may be taken; ``""`` where it may. ``killed()`` is like the
     first, ``unguarded()``, where the venue is to act if this bot cannot, like the others. ``disputed`` says by symbol
     why no new risk may be taken in it; ``problems`` are all present disagreements, by their keys.
     ``balances`` are the latest, and ``balances_told`` counts those that the private stream told, and fills, which
@@ -77,7 +77,7 @@ class Desk:
         self.clock = clock
         self.answer_s = max(ANSWER_S, gateway.validity_s)
         self.closed = "it has not started"
-        self.is_killed: Callable[[], bool] = lambda: False
+        self.killed: Callable[[], str] = lambda: ""
         self.down = "its private stream is not up yet"
         self.paused = ""
         self.pauses = 0

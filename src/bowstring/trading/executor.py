@@ -123,7 +123,7 @@ class OrderExecutor(Executor):
         self._journal_is_open = True
         self._recovery = Recovery(desk, on_stream=self._on_stream)
         if self._journal.control_file:
-            desk.is_killed = ControlFiles(self._journal.control_file).is_killed
+            desk.killed = ControlFiles(self._journal.control_file).killed
         if is_first and self._journal.control_file:
             control = Control(desk, engine=self.engine)
             control.begin()

@@ -48,8 +48,8 @@ class Sender:
         risk = desk.journal.risk
         if risk.state == "halted" or (risk.state == "reducing" and order.adds_risk):
             raise Refused(f"trading is {risk.state} by {risk.by}: {risk.reason}")
-        if desk.is_killed():
-            raise Refused("trading is halted: the kill switch is there")
+        if why := desk.killed():
+            raise Refused(f"trading is halted: {why}")
         if order.adds_risk and (why := desk.down or desk.paused or desk.unguarded()):
             raise Refused(f"no new risk at {order.venue}: {why}")
         if order.adds_risk and order.symbol in desk.disputed:

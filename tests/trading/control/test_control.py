@@ -90,8 +90,8 @@ async def test_no_order_leaves_once_it_is_there(alice: Operator) -> None:
         refused = bot.place()
         replaced = bot.replace(order)
 
-        assert bot.outcome(refused) == ("ActionRefused", "trading is halted: the kill switch is there")
-        assert bot.outcome(replaced) == ("ActionRefused", "trading is halted: the kill switch is there")
+        assert bot.outcome(refused) == ("ActionRefused", f"trading is halted: {alice.files.killed()}")
+        assert bot.outcome(replaced) == ("ActionRefused", f"trading is halted: {alice.files.killed()}")
         assert bot.gateway.count("place") == 1
 
 
@@ -355,7 +355,10 @@ async def test_an_order_whose_outcome_is_known_is_not_for_a_human_to_decide(alic
             (False, f"order {filled} is filled: {why}"),
             (False, f"order {pending} is pending: {why}"),
         ]
-        assert await alice.decide("nobody's", "failed") == (False, "there is no order nobody's of this bot")
+        assert await alice.decide("nobody's", "failed") == (
+            False,
+            "there is no order nobody's of this bot; `status` names what waits for a decision",
+        )
         bot.gateway.heal()
 
 

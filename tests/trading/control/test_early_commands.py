@@ -108,7 +108,7 @@ async def test_no_order_leaves_whatever_kind_of_file_the_kill_switch_is(alice: O
     async with Bot(journal=alice.journal) as bot:
         alice.files.kill_path.symlink_to("nowhere")
 
-        assert bot.outcome(bot.place()) == ("ActionRefused", "trading is halted: the kill switch is there")
+        assert bot.outcome(bot.place()) == ("ActionRefused", f"trading is halted: {alice.files.killed()}")
 
 
 @simulated

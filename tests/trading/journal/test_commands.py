@@ -222,7 +222,7 @@ def test_one_of_another_version_is_not_read(
     connection = apsw.Connection(str(path))
     connection.pragma("user_version", 3)
 
-    told = f"bowstring: journal {path} is of version 3, and this bowstring reads 2\n"
+    told = f"bowstring: journal {path} is of version 3, and this one reads 2: use the newer bowstring\n"
     assert run(capsys, command, path) == ("", told, 2)
     connection.pragma("user_version", 2)
     connection.close()

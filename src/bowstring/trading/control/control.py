@@ -239,7 +239,7 @@ class Control:
 
     def _unknown(self, command: DecideOrder | Accept | SetPosition) -> str:
         if isinstance(command, DecideOrder):
-            return f"there is no order {command.client_order_id} of this bot"
+            return f"there is no order {command.client_order_id} of this bot; `status` names what waits for a decision"
         venues = ", ".join(hand.desk.gateway.venue for hand in self._hands())
         return f"there is no venue {command.venue}; there are: {venues}"
 

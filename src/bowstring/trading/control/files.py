@@ -56,9 +56,10 @@ class ControlFiles:
             os.close(self._lock)
             self._lock = -1
 
-    def is_killed(self) -> bool:
-        """Whether the kill switch is there: asked before each order, it takes a microsecond."""
-        return os.access(self._kill_name, os.F_OK, follow_symlinks=False)
+    def killed(self) -> str:
+        """That the kill switch is there, if so: asked before each order, it takes a microsecond."""
+        is_there = os.access(self._kill_name, os.F_OK, follow_symlinks=False)
+        return f"{self._kill_name} is there, which `bowstring control` activate removes" if is_there else ""
 
     def kill_changed_ns(self) -> int:
         """When the kill switch was pulled, whatever kind of file it is and whoever made it; 0: there is none."""

@@ -174,7 +174,8 @@ def open_records(path: Path) -> Database:
         database = _begin_reading(path, query="?immutable=1")  # SQLite cannot write beside it, and need not
     version = database.number("PRAGMA user_version")
     if version != len(MIGRATIONS):
-        raise ConfigError(f"journal {path} is of version {version}, and this bowstring reads {len(MIGRATIONS)}")
+        next_ = "start its bot on it once" if version < len(MIGRATIONS) else "use the newer bowstring"
+        raise ConfigError(f"journal {path} is of version {version}, and this one reads {len(MIGRATIONS)}: {next_}")
     if _schema(database.execute) != expected_schema():
         raise Damaged("its tables are not those of a journal")
     return database
