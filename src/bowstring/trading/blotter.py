@@ -130,18 +130,12 @@ class Blotter:
         order = self.find(report.client_order_id)
         if order is None:
             return []
-        events: list[Event] = []
-        after = advance(order, report)
-        problem = contradiction(order, report)
-        if problem and _known(after) != _known(order):  # else it is nothing new
-            events.append(ReconcileMismatch(venue=self._venue, symbol=order.symbol, reason=problem))
-        self._keep(after)
-        if is_denied(after, report):
-            self.undead[order.client_order_id] = after
+        events = self._advance(order, report)
+        now = self.find(report.client_order_id)
+        if now is not None and is_denied(now, report):
+            self.undead[now.client_order_id] = now
         elif report.status in FINAL:
-            self.undead.pop(order.client_order_id, None)
-        if is_news(order, after):
-            events.append(after.update())
+            self.undead.pop(report.client_order_id, None)
         return events
 
     def take_fill(self, report: FillReport, *, recovered: bool = False) -> list[Event]:
@@ -159,7 +153,7 @@ class Blotter:
         cumulative = OrderReport(
             client_order_id=order.client_order_id, status="open", filled=filled, time_ns=report.time_ns
         )
-        return [_fill(order, report, recovered=recovered), position, *self.take_report(cumulative)]
+        return [_fill(order, report, recovered=recovered), position, *self._advance(order, cumulative)]
 
     def owned(self) -> Iterator[tuple[str, str, Decimal]]:
         """Symbol, base currency and, of all positions in that currency together, the quantity.
@@ -177,6 +171,17 @@ class Blotter:
                 together[instrument.base] = EXACT.add(together[instrument.base], position.quantity)
         spent.update(currency for symbol, currency in self._fees if currency != traded.get(symbol))
         return ((symbol, base, together[base]) for symbol, base in traded.items() if base not in spent)
+
+    def _advance(self, order: Order, report: OrderReport) -> list[Event]:
+        events: list[Event] = []
+        after = advance(order, report)
+        problem = contradiction(order, report)
+        if problem and _known(after) != _known(order):  # else it is nothing new
+            events.append(ReconcileMismatch(venue=self._venue, symbol=order.symbol, reason=problem))
+        self._keep(after)
+        if is_news(order, after):
+            events.append(after.update())
+        return events
 
     def _position(self, order: Order, report: FillReport) -> Position:
         key = order.strategy, order.symbol

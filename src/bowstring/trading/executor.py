@@ -132,6 +132,7 @@ class OrderExecutor(Executor):
         self.engine.shared.append(Hand(desk, strategies=self.strategies))
         if is_first:
             self._recall_risk()
+        self._share_risk()
         await self._recovery.run(self.strategies, connect=self._connection.make, within_s=RECOVER_S)
         desk.own(self._recovery.reconciliation.keep_on(every_s=self._reconcile_every_s))
 
@@ -152,6 +153,14 @@ class OrderExecutor(Executor):
             self._desk.publish([replace(risk, seq=0, cause=0, received_ns=0, depth=0)])
         if risk.state == "halted":
             self._halt_others(risk.reason, by=risk.by)
+
+    def _share_risk(self) -> None:
+        """Of several journals, as of one in a file and one in memory, the strictest state of risk is that of all."""
+        desks = [one.desk for one in self.engine.shared if isinstance(one, Hand)]
+        strictest = max((desk.journal.risk for desk in desks), key=lambda risk: RISK_RANK[risk.state])
+        for desk in desks:
+            if RISK_RANK[desk.journal.risk.state] < RISK_RANK[strictest.state]:
+                desk.keep([strictest])
 
     def _halt_others(self, reason: str, *, by: str) -> None:
         """Executors that know of no journal take no risk either."""
@@ -236,8 +245,6 @@ class OrderExecutor(Executor):
     @on(RiskStateChanged)
     def wind_down(self, changed: RiskStateChanged) -> None:
         """Cancel all open orders when trading is halted, if that is the policy."""
-        if RISK_RANK[changed.state] > RISK_RANK[self._journal.risk.state]:  # another journal's, at a start
-            self._desk.keep([changed])
         if changed.state == "halted" and self._on_halt == "cancel":
             self._unsent.withdraw(lambda _order: True, reason="trading was halted")
             self._desk.own(self._canceller.end(self.blotter.standing()))

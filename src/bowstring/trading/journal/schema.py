@@ -80,7 +80,7 @@ CREATE TABLE fills_by_order (
     recorded_ns INTEGER NOT NULL, epoch INTEGER NOT NULL, crc INTEGER NOT NULL,
     PRIMARY KEY (intent, trade_id)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO fills_by_order SELECT * FROM fills;
+INSERT OR IGNORE INTO fills_by_order SELECT * FROM fills;
 DROP TABLE fills;
 ALTER TABLE fills_by_order RENAME TO fills;
 CREATE INDEX fills_of ON fills (intent, entry);
