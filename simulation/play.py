@@ -109,6 +109,7 @@ def _apart(folder: Path) -> Generator[None]:
     """Keep the locks of accounts apart from those of bots, and do not compute anew what is always the same."""
     with (
         patch("bowstring.trading.journal.account_lock._folders", lambda: [folder]),
+        patch("bowstring.trading.journal.account_lock.AccountLock._bind"),  # its names are the machine's
         patch("bowstring.trading.journal.file._version", lambda: ""),
         patch("bowstring.trading.journal.database.expected_schema", _expected_schema),
     ):
