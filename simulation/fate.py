@@ -49,7 +49,7 @@ MOST: dict[str, float] = {
     "stop while the venue is down": 1.0,
     "stop while it starts": 0.5,
     "killed": 0.12,
-    "second instance": 0.06,
+    "second instance": 0.1,
     # each record or write of the journal, and each life
     "journal fails to record": 0.05,
     "journal fails to write": 0.02,

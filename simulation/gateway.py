@@ -23,7 +23,7 @@ Method = Literal["place", "replace", "cancel"]
 
 class SimulatedGateway:
     """A `Gateway` of one process. ``on_send`` is called when it is handed a request, ``on_report`` when it
-    is told something by the private stream; ``trace`` notes what passes.
+    is told something by the private stream; ``trace`` notes what passes. It ``was_asked`` something about the account.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class SimulatedGateway:
         self._on_send = on_send
         self._on_report = on_report
         self._trace = trace
-        self._is_closed = False
+        self._is_closed = self.was_asked = False
         self._loop = asyncio.get_running_loop()
         self._last_arrival_s = 0.0
         self._stream: Stream | None = None
@@ -84,6 +84,7 @@ class SimulatedGateway:
         self.break_stream()
 
     async def stream(self, report: Callable[[Report], None], ready: Callable[[], None]) -> None:
+        self.was_asked = True
         await asyncio.sleep(self._latency_s())
         self._check_up()
         if self._fate.strikes("stream refused"):
@@ -216,6 +217,7 @@ class SimulatedGateway:
 
     async def _ask(self, what: str, show: Callable[[int], T]) -> T:
         """Look at the venue when the question arrives, as a replica shows it that may be behind."""
+        self.was_asked |= what != "open"
         await asyncio.sleep(self._latency_s())
         self._check_up()
         if self._fate.strikes("question unanswered") or (

@@ -74,7 +74,8 @@ def check_last_stop(life: Life, *, took_s: float) -> Iterator[str]:
 
 
 def check_rivals(rivals: list[Life]) -> Iterator[str]:
-    """A second instance on an account does not get as far as to trade."""
+    """A second instance on an account does not get as far as to ask its venue anything, let alone to trade."""
     for rival in rivals:
-        if rival.is_up or any(isinstance(entry, Sent) for entry in rival.entries):
-            yield "a second instance trades on the account"
+        has_asked = any(gateway.was_asked for gateway in rival.gateways.values())
+        if has_asked or any(isinstance(entry, Sent) for entry in rival.entries):
+            yield "a second instance is at work on the account"
