@@ -12,11 +12,12 @@ from bowstring.trading.messages import CancelOrder, PlaceOrder, Side
 from simulation.character import draw_character
 from simulation.checks.end import check_end
 from simulation.checks.evidence import Evidence
+from simulation.checks.fills import check_found
 from simulation.checks.health import check_health, check_last_stop, check_probes, check_rivals, probe_name
 from simulation.checks.lives import check_life
 from simulation.disk import Disk, Files, Memory, Record
 from simulation.exchange import SYMBOLS
-from simulation.fate import Fate
+from simulation.fate import LINGERING, Fate
 from simulation.life import Life
 from simulation.process import Boundary, Death
 from simulation.supervisor import Supervisor
@@ -29,6 +30,7 @@ TROUBLED_S = 10.0, 20.0, 30.0
 HEALTHY_S = 112.0
 CALM_S = 100.0  # what is unknown is asked about every 30 s at last, and an answer may take 5 s
 PROBED_S = 10.0
+FOUND_S = 35.0  # a question about fills that was asked before may go unanswered for 30 s
 MOST_S = 10_000.0
 FILE_SHARE = 0.5  # of worlds that have a journal in a file
 
@@ -53,6 +55,7 @@ class Story:
         self.reached: list[Counter[Boundary]] = []
         self.world = World(seed, loop=loop, fate=Fate(seed, has_faults=plot.has_faults), trace=trace)
         self._trace = trace
+        self._has_faults = plot.has_faults
         self._troubled_s = plot.troubled_s or self.world.random.choice(TROUBLED_S)
         self._files = Files(folder, loop.clock)
         in_file = self.world.random.random() < FILE_SHARE if plot.in_file is None else plot.in_file
@@ -100,6 +103,8 @@ class Story:
         self._trace("healed")
         self.reached = [life.process.reached.copy() for life in self.supervisor.lives]
         self.world.fate.healed = self._is_healing = True
+        if self._has_faults:
+            self.world.fate.lingering = LINGERING
         for exchange in self.world.exchanges.values():
             exchange.is_down = False
         self.supervisor.life.process.spare()
@@ -125,16 +130,25 @@ class Story:
         """Go on for a while, then have everybody cancel their orders and place no more."""
         life = self.supervisor.life
         await asyncio.sleep(HEALTHY_S - CALM_S)
-        self.world.is_quiet = True
+        self.world.is_quiet, self.world.fate.lingering = True, frozenset()
         for exchange in self.world.exchanges.values():
             exchange.end_all(by="human")
         for trader in life.traders:
             trader.is_calm = True
             cancels = tuple(CancelOrder(client_order_id=name) for name in trader.orders)
             life.tell(Do(strategy=trader.name, actions=cancels))
-        await asyncio.sleep(CALM_S)
+        await self._find_missed()
         self._judge(check_rivals(self.supervisor.rivals))
         self._judge(check_health(self._evidence, life, life.journal))
+
+    async def _find_missed(self) -> None:
+        """Wait until it is calm for long, and see that what no stream told is found in time."""
+        now_ns = self.world.loop.clock.now_ns
+        calm_ns, lag_s = now_ns(), max(traits.query_lag_s for traits in self.world.traits.values())
+        soon_s = self._evidence.character.reconcile_every_s + lag_s + FOUND_S
+        await asyncio.sleep(soon_s)
+        self._judge(check_found(self._evidence, until_ns=calm_ns))
+        await asyncio.sleep(CALM_S - soon_s)
 
     async def _probe(self) -> None:
         """See whether it can trade."""

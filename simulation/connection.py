@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from bowstring.core.errors import Rejected
-from bowstring.trading.gateway import OrderReport, Report
+from bowstring.trading.gateway import FillReport, OrderReport, Report
 from simulation.exchange import Exchange
 from simulation.fate import Fate
 from simulation.process import Process
@@ -37,7 +37,9 @@ class Stream:
 
     def hear(self, report: Report) -> None:
         """Have a report come, late, twice or never."""
-        if self._fate.strikes("report dropped"):
+        if self._fate.strikes("report dropped") or (
+            isinstance(report, FillReport) and self._fate.strikes("fill dropped")
+        ):
             return
         if self._fate.strikes("report late"):
             self._loop.call_later(

@@ -9,6 +9,7 @@ from shutil import copyfile
 from typing import NamedTuple, NoReturn, Protocol
 
 from bowstring.core.clock import Clock
+from bowstring.core.messages import Event
 from bowstring.trading.gateway import OrderRef
 from bowstring.trading.journal.commands import verify
 from bowstring.trading.journal.file import JournalFile
@@ -168,6 +169,30 @@ class JournalOfProcess:
         is_on_record = (venue, order.client_order_id) in self._record.intents
         strategy = order.strategy if isinstance(order, PlaceOrder) else ""
         return is_on_record, self._record.positions.get((strategy, venue, order.symbol), Decimal(0))
+
+    def has_on_record(self, event: Event) -> bool:
+        """Whether what is told has been put on record, or something later; or need not be."""
+        if self.has_failed:
+            return True
+        match event:
+            case Fill():
+                return (event.venue, event.symbol, event.trade_id) in self._record.filled
+            case OrderUpdate():
+                return self._has_update(event)
+            case RiskStateChanged():
+                return self.risk.state == event.state
+            case _:
+                return True
+
+    def _has_update(self, update: OrderUpdate) -> bool:
+        """What became of an order that was never sent may come later on record, as its intent may."""
+        key = update.venue, update.client_order_id
+        known = self._record.updates.get(key)
+        if known is None and not update.venue_order_id and update.status in ("refused", "failed", "expired"):
+            return True
+        if known is None or update.status in ("pending", "unknown"):
+            return key in self._record.intents and not update.filled
+        return known.filled >= update.filled and update.status in (known.status, "open")
 
     @property
     def risk(self) -> RiskStateChanged:

@@ -29,6 +29,7 @@ MOST: dict[str, float] = {
     "replica behind": 0.8,
     # a report on the private stream
     "report dropped": 0.3,
+    "fill dropped": 0.5,
     "report twice": 0.3,
     "report late": 0.3,
     # each some 0.5 s
@@ -41,7 +42,7 @@ MOST: dict[str, float] = {
     "venue ends an order": 0.15,
     "foreign order": 0.3,
     "strategy raises": 0.04,
-    "loop blocked": 0.04,
+    "loop blocked": 0.1,
     "process stopped": 0.04,
     "kill switch": 0.04,
     "alarm": 0.03,
@@ -69,6 +70,8 @@ SHARES = {
     "crash while it recovers": 1.0,
     "long downtime": 0.8,
     "replica behind": 0.7,
+    "fill dropped": 0.5,
+    "loop blocked": 0.6,
     "connection reset under a request": 0.6,
     "renewal unanswered": 0.8,
 }
@@ -78,25 +81,31 @@ SECRETS = (
     "connection reset under a request", "report dropped", "replica behind", "crash while it recovers", "long downtime",
 )  # fmt: skip
 """Faults that are at their greatest rate in some worlds: orders are at the venue, and nobody says so for long."""
+LINGERING = frozenset({"fill dropped"})
+"""Faults that may go on when all others are over: nothing but the next reconciliation makes good for them."""
 NOISE = ("request not sent", "request rejected", "venue down", "kill switch", "alarm")
 """What there is none of in these: many orders are to be in doubt."""
 
 
 class Fate:
-    """Draws whether a fault strikes; none does once it is ``healed``. ``struck`` counts those that did."""
+    """Draws whether a fault strikes; none does once it is ``healed``, but for those that are ``lingering``.
+
+    ``struck`` counts those that did.
+    """
 
     def __init__(self, seed: int, *, has_faults: bool = True) -> None:
         self.random = Random(f"{seed}/fate")
         self.struck: Counter[str] = Counter()
         self.healed = not has_faults
+        self.lingering = frozenset[str]()
         self.rates = {fault: most * self._share(fault) for fault, most in MOST.items()}
         if is_secretive(seed):
             self.rates |= {fault: MOST[fault] for fault in SECRETS} | dict.fromkeys(NOISE, 0.0)
 
     def strikes(self, fault: str) -> bool:
         """Whether a fault strikes this time."""
-        rate = self.rates[fault]
-        if self.healed or not rate or self.random.random() >= rate:
+        rate = 0.0 if self.healed and fault not in self.lingering else self.rates[fault]
+        if not rate or self.random.random() >= rate:
             return False
         self.struck[fault] += 1
         return True

@@ -23,7 +23,8 @@ Method = Literal["place", "replace", "cancel"]
 
 class SimulatedGateway:
     """A `Gateway` of one process. ``on_send`` is called when it is handed a request, ``on_report`` when it
-    is told something by the private stream; ``trace`` notes what passes. It ``was_asked`` something about the account.
+    is told something by the private stream, ``on_shown`` when it has shown open orders, with when it was asked;
+    ``trace`` notes what passes. It ``was_asked`` something about the account.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class SimulatedGateway:
         who: str,
         on_send: Callable[[Method, PlaceOrder | OrderRef], None],
         on_report: Callable[[Report], None],
+        on_shown: Callable[[int], None],
         trace: Callable[..., None],
     ) -> None:
         self.venue = exchange.venue
@@ -53,6 +55,7 @@ class SimulatedGateway:
         self._who = who
         self._on_send = on_send
         self._on_report = on_report
+        self._on_shown = on_shown
         self._trace = trace
         self._is_closed = self.was_asked = False
         self._loop = asyncio.get_running_loop()
@@ -124,7 +127,10 @@ class SimulatedGateway:
         return await self._ask("query", lambda at_ns: self._exchange.shown(order.client_order_id, at_ns))
 
     async def open_orders(self) -> Sequence[OpenOrder]:
-        return await self._ask("open orders", lambda at_ns: list(self._exchange.shown_open(at_ns)))
+        asked_ns = self._loop.clock.now_ns()
+        shown = await self._ask("open orders", lambda at_ns: list(self._exchange.shown_open(at_ns)))
+        self._on_shown(asked_ns)
+        return shown
 
     async def fills_since(self, symbol: str, time_ns: int) -> Sequence[FillReport]:
         return await self._ask("fills", lambda at_ns: self._exchange.shown_fills(symbol, time_ns, at_ns))

@@ -23,7 +23,7 @@ from simulation.exchange import SYMBOLS
 from simulation.gateway import SimulatedGateway
 from simulation.process import Process
 from simulation.traders import Feed, SlowTrader, Trader
-from simulation.transcript import Delivered, Entry, Sent, Told, Witness
+from simulation.transcript import Delivered, Entry, Sent, Shown, Told, Witness
 
 
 class Life:
@@ -110,6 +110,10 @@ class Life:
         if isinstance(report, FillReport):
             self.entries.append(Delivered(self._now_ns(), venue, report))
 
+    def note_shown(self, venue: str, asked_ns: int) -> None:
+        """A gateway has shown what orders are open."""
+        self.entries.append(Shown(self._now_ns(), venue, asked_ns))
+
     def _emit(self, event: Event) -> None:
         self._feed.emit(event)
 
@@ -126,7 +130,7 @@ class Life:
 
     def _note_told(self, event: Event) -> None:
         if self.process.is_alive:
-            self.entries.append(Told(self._now_ns(), event))
+            self.entries.append(Told(self._now_ns(), event, self.journal.has_on_record(event)))
             self._trace("told", event)
 
     def _trader(self, name: str) -> Trader:

@@ -134,6 +134,7 @@ class Supervisor:
             who="bot",
             on_send=partial(life.note_sent, venue),
             on_report=partial(life.note_delivered, venue),
+            on_shown=partial(life.note_shown, venue),
             trace=world.trace,
         )
 

@@ -12,10 +12,11 @@ from bowstring.trading.messages import PlaceOrder
 
 
 class Told(NamedTuple):
-    """An event was told to the whole bot."""
+    """An event was told to the whole bot; by then it ``is_on_record``, if it has to be."""
 
     time_ns: int
     event: Event
+    is_on_record: bool
 
 
 class Sent(NamedTuple):
@@ -43,7 +44,15 @@ class Delivered(NamedTuple):
     fill: FillReport
 
 
-Entry = Told | Sent | Delivered
+class Shown(NamedTuple):
+    """A venue has shown what orders are open, which it was asked ``asked_ns``."""
+
+    time_ns: int
+    venue: str
+    asked_ns: int
+
+
+Entry = Told | Sent | Delivered | Shown
 
 
 class Witness(Executor):

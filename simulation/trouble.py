@@ -94,6 +94,7 @@ class Trouble:
             seconds = random.uniform(0.1, 4)
             life.tell(Block(strategy=name, seconds=seconds))
             life.tell(LoopBlocked(handler=f"{name}.block", blocked_s=seconds))
+            self._world.move()  # what a bot hears first is what went on meanwhile
         if self._fate.strikes("kill switch"):
             life.call(partial(life.engine.kill, "enough", by="a human"))
         if self._fate.strikes("alarm"):

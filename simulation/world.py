@@ -37,12 +37,16 @@ class World:
 
     def tick(self) -> None:
         """Let the markets move, now and from now on."""
+        self.move()
+        self.after(QUIET_TICK_S if self.is_quiet else TICK_S, self.tick)
+
+    def move(self) -> None:
+        """Let the markets move."""
         for exchange in self.exchanges.values():
             for symbol in SYMBOLS:
                 exchange.tick(symbol)
                 if not exchange.is_down:
                     self.on_quote(_quote(exchange, symbol))
-        self.after(QUIET_TICK_S if self.is_quiet else TICK_S, self.tick)
 
     def accepted(self) -> list[Accepted]:
         """The bot's orders that were accepted."""

@@ -63,6 +63,14 @@ def check_recorded_fills(evidence: Evidence) -> Iterator[str]:
         yield f"I4: the fill {fill} is on record, and never was, or is there twice"
 
 
+def check_found(evidence: Evidence, *, until_ns: int) -> Iterator[str]:
+    """What was filled until then is on record by now, whether a stream told it or not."""
+    for trade in evidence.trades():
+        key = trade.venue, trade.symbol, trade.trade_id
+        if trade.time_ns <= until_ns and key not in evidence.record.filled:
+            yield f"fill {key} was not found by reconciliation"
+
+
 class Facts(NamedTuple):
     """What of a fill counts."""
 

@@ -1,18 +1,22 @@
 """I7: nothing is sent while it may not be, by what was told until then."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from bowstring.core.messages import CollectorDown, CollectorUp, Event, KillSwitch
+from bowstring.core.messages import CollectorDown, CollectorUp, Event, KillSwitch, LoopBlocked
 from bowstring.trading.messages import (
     OrderUpdate,
     PlaceOrder,
     ReconcileMismatch,
     Recovered,
+    RiskAlarm,
     RiskState,
     RiskStateChanged,
 )
 from simulation.checks.evidence import Key
-from simulation.transcript import Sent
+from simulation.transcript import Sent, Shown
+
+LONG_S = 1.0  # a loop that was blocked for so long may have missed what matters
+STATES: Sequence[RiskState] = ("active", "reducing", "halted")
 
 
 class Gate:
@@ -24,14 +28,24 @@ class Gate:
         self._up: set[str] = set()
         self._disputed: set[tuple[str, str]] = set()
         self._doubted: dict[Key, None] = {}
+        self._blocked_ns = -1
+        self._asked_ns: dict[str, int] = {}
 
-    def hear(self, event: Event) -> None:
+    def see(self, shown: Shown) -> None:
+        """A venue has shown what is open."""
+        self._asked_ns[shown.venue] = shown.asked_ns
+
+    def hear(self, event: Event, time_ns: int) -> None:
         """Something was told."""
         match event:
             case RiskStateChanged():
                 self.risk = event.state
+            case RiskAlarm():
+                self.risk = max(self.risk, event.state, key=STATES.index)
             case KillSwitch():
                 self.risk = "halted"
+            case LoopBlocked():
+                self._blocked_ns = time_ns if event.blocked_s >= LONG_S else self._blocked_ns
             case OrderUpdate():
                 self._hear_update(event)
             case Recovered():
@@ -66,6 +80,8 @@ class Gate:
             yield "while trading was reducing"
         if f"orders {sent.venue}" not in self._up:
             yield "while the private stream was down"
+        if self._asked_ns.get(sent.venue, -1) < self._blocked_ns:
+            yield "after the loop was blocked, before the venue was asked"
         if (sent.venue, order.symbol) in self._disputed:
             yield "while its symbol was in dispute"
         if not sent.is_guarded:

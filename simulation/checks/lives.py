@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from bowstring.core.messages import ActionClosed
+from bowstring.core.messages import ActionClosed, Event
 from bowstring.trading.gateway import OrderRef
 from bowstring.trading.messages import OrderUpdate, PlaceOrder, ReconcileMismatch
 from simulation.checks.evidence import Evidence, told
@@ -11,7 +11,7 @@ from simulation.checks.fills import check_taken_in, check_told_fills
 from simulation.checks.gate import Gate
 from simulation.life import Life
 from simulation.traders import REUSED
-from simulation.transcript import Sent, Told
+from simulation.transcript import Sent, Shown, Told
 
 RANKS = "pending", "unknown", "failed", "refused", "open", "rejected", "expired", "cancelled", "filled"
 """The statuses of an order, each of which may follow those before it, unless one was the end."""
@@ -20,7 +20,7 @@ LIVE = "pending", "unknown", "open"
 
 def check_life(evidence: Evidence, life: Life) -> Iterator[str]:
     """What was wrong in a life that is over."""
-    checks = check_closings, check_story, check_sends, check_told_fills, check_taken_in
+    checks = check_closings, check_story, check_records, check_sends, check_told_fills, check_taken_in
     for check in checks:
         yield from (f"life {life.number}: {violation}" for violation in check(evidence, life))
 
@@ -43,11 +43,18 @@ def check_story(_evidence: Evidence, life: Life) -> Iterator[str]:
     for event in told(life):
         if isinstance(event, ReconcileMismatch):
             yield f"a mismatch: {event.reason}"
-        if isinstance(event, OrderUpdate) and not event.client_order_id.endswith(REUSED):
+        if isinstance(event, OrderUpdate) and not _is_reused(event):
             before = last.get((event.venue, event.client_order_id))
             if before is not None and not _follows(before, event):
                 yield f"not monotone: {event.client_order_id} {_state(before)} then {_state(event)}"
             last[event.venue, event.client_order_id] = event
+
+
+def check_records(_evidence: Evidence, life: Life) -> Iterator[str]:
+    """What was told was on record by then: a process that dies at once may have acted upon it."""
+    for entry in life.entries:
+        if isinstance(entry, Told) and not entry.is_on_record and not _is_reused(entry.event):
+            yield f"told before it was on record: {entry.event}"
 
 
 def check_sends(evidence: Evidence, life: Life) -> Iterator[str]:
@@ -55,7 +62,9 @@ def check_sends(evidence: Evidence, life: Life) -> Iterator[str]:
     gate = Gate(evidence.risk)
     for entry in life.entries:
         if isinstance(entry, Told):
-            gate.hear(entry.event)
+            gate.hear(entry.event, entry.time_ns)
+        elif isinstance(entry, Shown):
+            gate.see(entry)
         elif isinstance(entry, Sent):
             yield from _objections(evidence, gate, entry)
     if not life.journal.has_failed:  # else what was told need not be on record
@@ -80,6 +89,11 @@ def _objections(evidence: Evidence, gate: Gate, sent: Sent) -> Iterator[str]:
 def _follows(before: OrderUpdate, after: OrderUpdate) -> bool:
     grows = RANKS.index(before.status) <= RANKS.index(after.status) and before.filled <= after.filled
     return grows and (before.status in LIVE or before.status == after.status)
+
+
+def _is_reused(event: Event) -> bool:
+    """Whether it is told of an id that was given to many orders, of which some were sent, and which is not known."""
+    return isinstance(event, OrderUpdate) and event.client_order_id.endswith(REUSED)
 
 
 def _state(update: OrderUpdate) -> str:
