@@ -77,6 +77,9 @@ def _hunt(options: argparse.Namespace) -> int:
         print(one, flush=True)
     missed = sum(one.seed is None for one in caught)
     print(f"{len(caught)} mutants, {missed} not caught within {WITHIN} seeds")
+    moved = sum(options.with_memory and one.after > 1 for one in caught)
+    if moved:
+        print(f"{moved} not by the seed of caught.txt, as worlds have changed: write it anew with --remember")
     if options.remember:
         remember(caught)
     return 1 if missed else 0

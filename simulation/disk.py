@@ -1,7 +1,7 @@
 """What outlives a process: the real journal, and how one process reaches it, which may fail, be slow, or end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -138,9 +138,24 @@ class Record:
         self.updates: dict[tuple[str, str], OrderUpdate] = {}
         self.positions: dict[tuple[str, str, str], Decimal] = {}
 
+    def lost(self, venue: str, remembered: Remembered) -> Iterator[str]:
+        """What a new process does not find, although it was written before the last one ended."""
+        orders = {order.client_order_id: order for order in (*remembered.live, *remembered.finished)}
+        for (where, name), update in self.updates.items():
+            order = orders.get(name)
+            if where == venue and (order is None or (order.status, order.filled) != (update.status, update.filled)):
+                yield f"lost: {name} was put on record as {update.status}, and is not on the disk as that"
+        trades = set(remembered.trades)
+        for fill in self.fills:
+            if fill.venue == venue and (fill.client_order_id, fill.trade_id) not in trades:
+                yield f"lost: fill {fill.trade_id} of {fill.client_order_id} was put on record, and is not on the disk"
+
 
 class JournalOfProcess:
-    """The journal as one process reaches it. It knows when the process dies in it, and may fail or be slow."""
+    """The journal as one process reaches it. It knows when the process dies in it, and may fail or be slow.
+
+    ``lost`` is what a process did not find in it, although it is on record.
+    """
 
     def __init__(
         self,
@@ -154,6 +169,7 @@ class JournalOfProcess:
         trace: Callable[..., None],
     ) -> None:
         self.has_failed = False
+        self.lost: list[str] = []
         self._risk: RiskStateChanged | None = None
         self.updates_at_birth = dict(record.updates)
         self._journal = journal
@@ -266,7 +282,9 @@ class JournalOfProcess:
         raise OSError("disk full")
 
     def recall(self, venue: str) -> Remembered:
-        return self._journal.recall(venue)
+        remembered = self._journal.recall(venue)
+        self.lost += self._record.lost(venue, remembered)
+        return remembered
 
     def strays(self, venues: Collection[str]) -> Sequence[Order]:
         return self._journal.strays(venues)

@@ -72,6 +72,8 @@ SHARES = {
     "replica behind": 0.7,
     "fill dropped": 0.5,
     "loop blocked": 0.6,
+    "one question slow": 0.6,
+    "stop while it starts": 0.7,
     "connection reset under a request": 0.6,
     "renewal unanswered": 0.8,
 }

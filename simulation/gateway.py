@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from bowstring.core.errors import NotSent, Rejected
 from bowstring.market.instrument import Instrument
+from bowstring.testing.simulation import SimulatedLoop
 from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
 from simulation.connection import WORLD, Answer, Request, Stream, fail
@@ -58,7 +59,9 @@ class SimulatedGateway:
         self._on_shown = on_shown
         self._trace = trace
         self._is_closed = self.was_asked = False
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedLoop)
+        self._loop = loop
         self._last_arrival_s = 0.0
         self._stream: Stream | None = None
 

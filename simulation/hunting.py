@@ -1,12 +1,13 @@
 """How soon each mutant is caught: an oracle that never fires proves nothing."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from simulation.many import spread
 from simulation.mutants.catalogue import MUTANTS
-from simulation.mutants.registry import broken
+from simulation.mutants.registry import BY, broken
 from simulation.play import play
 
 WITHIN = 200  # seeds
@@ -14,7 +15,10 @@ REMEMBERED = Path(__file__).with_name("caught.txt")
 
 
 class Caught(NamedTuple):
-    """A mutant, by the violation of which seed, after how many seeds; ``seed`` is None where it was not."""
+    """A mutant, by the violation of which seed, after how many seeds; ``seed`` is None where it was not.
+
+    What counts is a violation of what the mutant breaks: others may have come of it by chance.
+    """
 
     wrong: str
     after: int
@@ -36,9 +40,9 @@ class Hunt(NamedTuple):
         """Play until it is caught."""
         with broken(self.wrong):
             for after, seed in enumerate(self.seeds, 1):
-                violations = play(seed).violations
-                if violations:
-                    return Caught(self.wrong, after, seed, violations[0])
+                for violation in play(seed).violations:
+                    if re.search(BY[self.wrong], violation):
+                        return Caught(self.wrong, after, seed, violation)
         return Caught(self.wrong, len(self.seeds), None, "")
 
 

@@ -158,7 +158,7 @@ class Supervisor:
             return Death("journal", world.random.randint(7, 12))
         if not world.fate.strikes("crash"):
             return None
-        boundary: Boundary = world.random.choice(BOUNDARIES)
+        boundary: Boundary = world.random.choice([*BOUNDARIES, "journal"])  # what may be torn apart is there
         most = USUAL[boundary]
         anywhere = world.random.uniform(1, most)
         early = math.exp(world.random.uniform(0, math.log(most)))

@@ -136,7 +136,7 @@ class Trader(Strategy):
         return PlaceOrder(
             venue=quote.venue,
             symbol=quote.symbol,
-            client_order_id=self._reused_id() if self._random.random() < 0.03 else "",
+            client_order_id=self._reused_id() if self._random.random() < 0.05 else "",
             side=side,
             quantity=self._quantity(),
             price=self._price(quote, side),

@@ -40,8 +40,8 @@ class Gate:
         match event:
             case RiskStateChanged():
                 self.risk = event.state
-            case RiskAlarm():
-                self.risk = max(self.risk, event.state, key=STATES.index)
+            case RiskAlarm() if STATES.index(event.state) > STATES.index(self.risk):
+                self.risk = event.state
             case KillSwitch():
                 self.risk = "halted"
             case LoopBlocked():

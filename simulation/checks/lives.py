@@ -51,7 +51,8 @@ def check_story(_evidence: Evidence, life: Life) -> Iterator[str]:
 
 
 def check_records(_evidence: Evidence, life: Life) -> Iterator[str]:
-    """What was told was on record by then: a process that dies at once may have acted upon it."""
+    """What was told was on record by then, as somebody may have acted upon it; and what is on record is not lost."""
+    yield from life.journal.lost
     for entry in life.entries:
         if isinstance(entry, Told) and not entry.is_on_record and not _is_reused(entry.event):
             yield f"told before it was on record: {entry.event}"

@@ -15,13 +15,14 @@ from simulation.mutants.registry import EXECUTOR, PATH, mutant
     "a second instance on the same account is not refused",
     "bowstring.trading.journal.file.FileLock",
     "bowstring.trading.journal.account_lock.FileLock",
+    by="a second instance is at work",
 )
 class Unlocked(FileLock):
     def acquire(self, what: str, *, now_ns: int) -> None:
         pass
 
 
-@mutant("all orders of the account are cancelled at a stop, foreign ones too", EXECUTOR)
+@mutant("all orders of the account are cancelled at a stop, foreign ones too", EXECUTOR, by="foreign order")
 class Sweeping(OrderExecutor):
     async def _wind_up(self) -> list[Order]:
         for order in self.blotter.external.values():
@@ -30,20 +31,24 @@ class Sweeping(OrderExecutor):
         return await super()._wind_up()
 
 
-@mutant("what may be alive after a stop is not named", EXECUTOR)
+@mutant("what may be alive after a stop is not named", EXECUTOR, by="alive without being named")
 class Discreet(OrderExecutor):
     async def _wind_up(self) -> list[Order]:
         await super()._wind_up()
         return []
 
 
-@mutant("a stop before the venue was reached names nothing", EXECUTOR)
+@mutant("a stop before the venue was reached names nothing", EXECUTOR, by="alive without being named")
 class Curt(OrderExecutor):
     async def _wind_up(self) -> list[Order]:
         return await super()._wind_up() if self._connection.is_made else []
 
 
-@mutant("a renewal of the dead-man switch that is never answered is waited for", PATH + "DeadMan")
+@mutant(
+    "a renewal of the dead-man switch that is never answered is waited for",
+    PATH + "DeadMan",
+    by="its dead-man switch is armed",
+)
 class Patient(DeadMan):
     async def _renew(self) -> None:
         call = asyncio.get_running_loop().create_task(self._call())

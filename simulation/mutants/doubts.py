@@ -17,8 +17,10 @@ from bowstring.trading.resolution import Doubt, ref
 from bowstring.trading.sending import Sender
 from simulation.mutants.registry import DOUBTS, PATH, mutant
 
+DENIED = "was failed, yet it is|failed, 0 filled then|the journal says failed"
 
-@mutant("an order without an answer in time has failed", PATH + "Sender")
+
+@mutant("an order without an answer in time has failed", PATH + "Sender", by=DENIED)
 class Hasty(Sender):
     def _take(self, outcome: OrderReport, *, request: Any = None) -> None:
         if "no answer within" in outcome.reason:
@@ -26,7 +28,7 @@ class Hasty(Sender):
         super()._take(outcome, request=request)
 
 
-@mutant("a connection that was reset has carried nothing", PATH + "Sender")
+@mutant("a connection that was reset has carried nothing", PATH + "Sender", by=DENIED)
 class Sanguine(Sender):
     def _take(self, outcome: OrderReport, *, request: Any = None) -> None:
         if "reset" in outcome.reason:
@@ -34,7 +36,7 @@ class Sanguine(Sender):
         super()._take(outcome, request=request)
 
 
-@mutant("an order that was not found three times has failed", *DOUBTS)
+@mutant("an order that was not found three times has failed", *DOUBTS, by=DENIED)
 class Impatient(Doubt):
     async def resolve(self) -> None:
         for _ in range(3):
@@ -47,27 +49,27 @@ class Impatient(Doubt):
         self._desk.take(OrderReport(client_order_id=self._order.client_order_id, status="failed", reason="not found"))
 
 
-@mutant("absence is proved before the venue's window is over", *DOUBTS)
+@mutant("absence is proved before the venue's window is over", *DOUBTS, by=DENIED)
 class Early(Doubt):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._window_ns = int(self._desk.gateway.query_lag_s * 1e9)
 
 
-@mutant("absence is proved without waiting for what replicas lag", *DOUBTS)
+@mutant("absence is proved without waiting for what replicas lag", *DOUBTS, by=DENIED)
 class Shortsighted(Doubt):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._window_ns = int(self._desk.gateway.validity_s * 1e9)
 
 
-@mutant("absence is proved while the request may still be made", *DOUBTS)
+@mutant("absence is proved while the request may still be made", *DOUBTS, by=DENIED)
 class Forgetful(Doubt):
     def __init__(self, order: Order, *, desk: Desk, request: object = None) -> None:
         super().__init__(order, desk=desk)
 
 
-@mutant("a cancel that is refused proves that the order has ended", PATH + "Canceller")
+@mutant("a cancel that is refused proves that the order has ended", PATH + "Canceller", by="the journal says cancelled")
 class Trusting(Canceller):
     def _take_answer(self, answer: Any) -> None:
         if not answer.cancelled() and isinstance(answer.exception(), Rejected):
@@ -76,7 +78,7 @@ class Trusting(Canceller):
         super()._take_answer(answer)
 
 
-@mutant("what was pending at a crash was never sent", PATH + "Blotter")
+@mutant("what was pending at a crash was never sent", PATH + "Blotter", by="the journal says pending")
 class Hopeful(Blotter):
     def restore(self, remembered: Remembered) -> None:
         live = [order for order in remembered.live if order.status != "pending"]
@@ -84,7 +86,7 @@ class Hopeful(Blotter):
         super().restore(replace(remembered, live=live, finished=[*remembered.finished, *gone]))
 
 
-@mutant("what was pending at a crash is forgotten", PATH + "Blotter")
+@mutant("what was pending at a crash is forgotten", PATH + "Blotter", by="the journal says pending")
 class Blank(Blotter):
     def restore(self, remembered: Remembered) -> None:
         super().restore(replace(remembered, live=[order for order in remembered.live if order.status != "pending"]))

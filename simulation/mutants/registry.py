@@ -16,14 +16,19 @@ DOUBTS = ("bowstring.trading.sending.Doubt", "bowstring.trading.recovery.Doubt")
 RECONCILIATION = "bowstring.trading.recovery.Reconciliation"
 STREAM = "bowstring.trading.recovery.PrivateStream"
 
+MISSED = "was not taken in|I4: the fill .* is not on record"
+
+BY: dict[str, str] = {}
+"""By what is wrong: which violation has to show it, as a regular expression. Others may come of it as well."""
 STAND_INS: dict[str, dict[str, object]] = {}
 """By what is wrong: what stands in for what."""
 
 
-def mutant(wrong: str, *names: str) -> Callable[[B], B]:
-    """Declare what stands in for ``names``; ``wrong`` says what it does."""
+def mutant(wrong: str, *names: str, by: str) -> Callable[[B], B]:
+    """Declare what stands in for ``names``; ``wrong`` says what it does, ``by`` what the check of that promise says."""
 
     def declare(broken: B) -> B:
+        BY[wrong] = by
         STAND_INS[wrong] = dict.fromkeys(names, broken)
         return broken
 

@@ -6,8 +6,11 @@ from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any
 
-from bowstring.core.errors import Expired
+from msgspec.structs import replace
+
+from bowstring.core.errors import Expired, NotSent
 from bowstring.trading.executor import OrderExecutor
+from bowstring.trading.journal.port import Remembered
 from bowstring.trading.messages import PlaceOrder, ReplaceOrder
 from bowstring.trading.new_orders import NewOrder
 from bowstring.trading.orders import Order
@@ -18,7 +21,7 @@ from simulation.disk import JournalOfProcess
 from simulation.mutants.registry import EXECUTOR, JOURNAL, PATH, mutant
 
 
-@mutant("an order whose outcome is unknown is sent again", EXECUTOR)
+@mutant("an order whose outcome is unknown is sent again", EXECUTOR, by=r"I1: .* was sent \d+ times")
 class Resending(OrderExecutor):
     def place(self, order: PlaceOrder) -> Sent:
         return self._insist(order, super().place(order))
@@ -32,14 +35,21 @@ class Resending(OrderExecutor):
                 await self._gateway.place(order)
 
 
-@mutant("an id that was used in an earlier life is sent again", JOURNAL)
+@mutant("an id that was used in an earlier life is sent again", JOURNAL, by=r"I1: .* was sent \d+ times")
 class Amnesiac(JournalOfProcess):
+    """It does not refuse it, and the blotter does not know it, as if it were long gone; none that has filled."""
+
+    def recall(self, venue: str) -> Remembered:
+        remembered = super().recall(venue)
+        return replace(remembered, finished=[order for order in remembered.finished if order.filled])
+
     def _commit(self, orders: Sequence[NewOrder]) -> None:
-        with contextlib.suppress(Exception):
-            super()._commit(orders)
+        for order in orders:
+            with contextlib.suppress(NotSent):
+                super()._commit([order])
 
 
-@mutant("an intent is recorded after its order was sent", PATH + "Unsent")
+@mutant("an intent is recorded after its order was sent", PATH + "Unsent", by="I2: .* was sent, and is not on record")
 class Hurried(Unsent):
     def _record(self, sound: Sequence[Any]) -> None:
         for entry in sound:
@@ -51,21 +61,27 @@ class Hurried(Unsent):
             self._desk.journal.record([entry.order for entry in sound])
 
 
-@mutant("an order is sent although its intent could not be recorded", PATH + "Unsent")
+@mutant(
+    "an order is sent although its intent could not be recorded",
+    PATH + "Unsent",
+    by="I2: .* was sent, and is not on record",
+)
 class Careless(Unsent):
     def _fail(self, entries: Sequence[Any], error: BaseException) -> None:
         for entry in entries:
             entry.is_ready = True
 
 
-@mutant("orders are sent after their deadline", PATH + "Sender")
+@mutant("orders are sent after their deadline", PATH + "Sender", by="was sent, too late")
 class Late(Sender):
     def check(self, order: PlaceOrder) -> None:
         with contextlib.suppress(Expired):
             super().check(order)
 
 
-@mutant("a replacement is placed without waiting for the cancel", PATH + "Replacer")
+@mutant(
+    "a replacement is placed without waiting for the cancel", PATH + "Replacer", by="which it replaces, was cancelled"
+)
 class Overlapping(Replacer):
     async def _place_instead(
         self, action: ReplaceOrder, order: PlaceOrder, *, old: Order, cancelled: Awaitable[None]
@@ -75,7 +91,11 @@ class Overlapping(Replacer):
             await sent
 
 
-@mutant("what became of an order while its intent was recorded is not put on record", PATH + "Unsent")
+@mutant(
+    "what became of an order while its intent was recorded is not put on record",
+    PATH + "Unsent",
+    by="the journal says pending",
+)
 class Oblivious(Unsent):
     def close(self, order: NewOrder, error: BaseException) -> None:
         entry = self._entries.get(order.seq)
