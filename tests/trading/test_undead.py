@@ -88,3 +88,16 @@ async def test_an_order_that_comes_to_life_while_trading_is_halted_is_cancelled(
         await asyncio.sleep(60)
 
         assert bot.ledger.orders[order].status == "cancelled"
+
+
+@simulated
+async def test_an_order_that_ends_while_the_venue_is_asked_is_not_taken_for_alive() -> None:
+    async with Bot(reconcile_every_s=5) as bot:
+        order = await bot.open()
+        bot.gateway.then("balances", Reply(answers_s=2.0))
+        await asyncio.sleep(6)  # it has been shown as open, and the rest is not answered yet
+        bot.cancel(order)
+        await until(lambda: bot.status(order) == "cancelled")
+        await asyncio.sleep(2)
+
+        assert bot.executor.blotter.undead == {}

@@ -7,7 +7,7 @@ disagree about, twice and for longer than the venue's questions lag, is a `Recon
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -67,7 +67,8 @@ class Reconciliation:
         """What is known of orders is noted before the questions: what becomes known meanwhile is no disagreement."""
         desk, gateway = self._desk, self._desk.gateway
         symbols = desk.blotter.symbols_with_fills_to_come()
-        live = [order for order in desk.blotter.live.values() if order.status != "pending"]
+        was_live = dict(desk.blotter.live)
+        live = [order for order in was_live.values() if order.status != "pending"]
         self._forget_refusals(live, symbols)
         now_ns = await desk.ask(gateway.time_ns())
         known_ns = self._plausible_ns(now_ns) - int(gateway.query_lag_s * 1e9)
@@ -89,6 +90,7 @@ class Reconciliation:
         return _Answers(
             cursor_ns=known_ns if has_all else self._cursor_ns,  # else it will be asked for again
             unasked=unasked,
+            was_live={*was_live},
             open_orders=open_orders,
             asked=asked,
             fills=sorted(fills, key=lambda fill: fill.time_ns),
@@ -150,17 +152,24 @@ class Reconciliation:
         for balance in answers.balances:
             if desk.balances.get(balance.currency) != balance:
                 news += desk.news(balance)
-        self._adopt(answers.open_orders)
+        self._adopt(answers)
         news += self._mismatches(answers)
 
-    def _adopt(self, open_orders: Iterable[OpenOrder]) -> None:
-        """Orders that are not on record are somebody else's: they are known, and left alone."""
-        blotter = self._desk.blotter
+    def _adopt(self, answers: "_Answers") -> None:
+        """Orders that are not on record are somebody else's: they are known, and left alone.
+
+        One that ended while the venue was asked was open when it was shown.
+        """
+        blotter, open_orders = self._desk.blotter, answers.open_orders
         own = {shown.report.client_order_id: blotter.find(shown.report.client_order_id) for shown in open_orders}
         blotter.external = {
             shown.report.venue_order_id: shown for shown in open_orders if own[shown.report.client_order_id] is None
         }
-        blotter.undead = {name: order for name, order in own.items() if order is not None and order.is_final}
+        blotter.undead = {
+            name: order
+            for name, order in own.items()
+            if order is not None and order.is_final and (name not in answers.was_live or name in blotter.undead)
+        }
 
     def _mismatches(self, answers: "_Answers") -> Iterator[ReconcileMismatch]:
         """What the two sides disagree about now, and did when it was found, long enough ago."""
@@ -236,11 +245,12 @@ def _unasked(what: str, symbol: str) -> str:
 class _Answers(Struct, frozen=True, kw_only=True):
     """What the venue answered. ``asked`` are orders that it did not show as open, with its word on each.
 
-    ``unasked`` is what it refused to tell.
+    ``unasked`` is what it refused to tell, ``was_live`` what was no final order before it was asked.
     """
 
     cursor_ns: int
     unasked: Sequence[Problem]
+    was_live: Collection[str]
     open_orders: Sequence[OpenOrder]
     asked: Sequence[tuple[Order, OrderReport | None]]
     fills: Sequence[FillReport]
