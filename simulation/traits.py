@@ -27,6 +27,6 @@ def draw_traits(random: Random) -> Traits:
         offers_cancel_after=random.random() < 0.7,
         validity_s=random.choice([1.0, 3.0, 8.0, 8.0]),
         query_lag_s=random.choice([0.0, 0.5, 2.0, 5.0, 5.0]),
-        latency_s=random.choice([0.001, 0.02, 0.2]),
+        latency_s=random.choice([0.001, 0.02, 0.16]),  # a stop gives 1 s to two answers, each twice 1.5 times that
         slow_question=random.choice(["open orders", "query", "fills", "balances", "balances"]),
     )

@@ -75,7 +75,8 @@ class Lazy:
 @mutant("what happened is on the disk a moment later than it is told", JOURNAL, by="lost: fill")
 class Delaying(JournalOfProcess):
     def __init__(self, journal: Any, **options: Any) -> None:
-        super().__init__(Lazy(journal), **options)
+        lazy: Any = Lazy(journal)
+        super().__init__(lazy, **options)
 
 
 @mutant(
