@@ -130,7 +130,8 @@ class Life:
 
     def _note_told(self, event: Event) -> None:
         if self.process.is_alive:
-            self.entries.append(Told(self._now_ns(), event, self.journal.has_on_record(event)))
+            age_ns = self.clock.now_ns() - event.received_ns
+            self.entries.append(Told(self._now_ns(), event, age_ns, self.journal.has_on_record(event)))
             self._trace("told", event)
 
     def _trader(self, name: str) -> Trader:

@@ -12,10 +12,11 @@ from bowstring.trading.messages import PlaceOrder
 
 
 class Told(NamedTuple):
-    """An event was told to the whole bot; by then it ``is_on_record``, if it has to be."""
+    """An event was told to the whole bot, ``age_ns`` after it came; by then it ``is_on_record``, if it has to be."""
 
     time_ns: int
     event: Event
+    age_ns: int
     is_on_record: bool
 
 

@@ -45,7 +45,7 @@ def check_taken_in(evidence: Evidence, life: Life) -> Iterator[str]:
             elif isinstance(entry, Told) and isinstance(entry.event, CollectorUp):
                 yield from intake.come_up(entry.event.collector, entry.time_ns)
             elif isinstance(entry, Told) and isinstance(entry.event, CollectorDown):
-                intake.go_down(entry.event.collector, entry.time_ns)
+                intake.go_down(entry.event.collector, entry.time_ns - entry.age_ns)
 
 
 def check_recorded_fills(evidence: Evidence) -> Iterator[str]:
