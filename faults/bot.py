@@ -64,7 +64,10 @@ class Say(bs.Action, frozen=True):
 
 
 class Voice(bs.Executor):
-    """Carries out `Say`."""
+    """Carries out `Say`. It says ``begun`` by itself, as the engine starts: from then on signals are heeded."""
+
+    async def start(self, emit: bs.Emit) -> None:
+        print("begun", flush=True)
 
     @bs.on(Say)
     def say(self, say: Say) -> None:

@@ -4,9 +4,11 @@ They are put in the place of the true ones in the process of a bot, and nowhere 
 """
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock, patch
 
 from msgspec.structs import replace
@@ -112,6 +114,14 @@ class CancelsAll(OrderExecutor):
         return await super()._wind_up()
 
 
+class NamesAll(OrderExecutor):
+    """Names every order that it knows of at its end, whatever became of it."""
+
+    def _in_doubt(self) -> list[Order]:
+        finished = self.blotter._finished.values()  # pyright: ignore[reportPrivateUsage]  # to be named all the same
+        return [*super()._in_doubt(), *finished]
+
+
 class HastyDoubt(Doubt):
     """Takes "not found" for proof."""
 
@@ -140,6 +150,16 @@ def _with_blotter(blotter: type[Blotter]) -> type[OrderExecutor]:
 def _doubt_hastily() -> None:
     for module in (recovery, sending):
         patch.object(module, "Doubt", HastyDoubt).start()
+
+
+def _ignore_sigterm() -> None:
+    """What a process does that has no handler of its own is done."""
+    true = signal.signal
+
+    def install(number: int, handler: Any) -> Any:
+        return signal.SIG_DFL if number == signal.SIGTERM else true(number, handler)
+
+    patch.object(signal, "signal", install).start()
 
 
 def _lock_nothing() -> None:
@@ -193,6 +213,10 @@ MUTANTS: dict[str, Mutant] = {
         parts=Parts(executor=LeavesUnconfirmed),
     ),
     "cancels-all": Mutant(breaks="orders of others are left alone", rows=("F20",), parts=Parts(executor=CancelsAll)),
+    "ignores-sigterm": Mutant(breaks="SIGTERM is a stop in order", rows=("F20",), parts=Parts(install=_ignore_sigterm)),
+    "names-all": Mutant(
+        breaks="only orders that may be alive are named at a stop", rows=("F20",), parts=Parts(executor=NamesAll)
+    ),
     "locks-nothing": Mutant(
         breaks="one process for an account and a journal",
         rows=("F21",),

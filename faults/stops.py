@@ -1,7 +1,8 @@
 """F20: SIGTERM at a random moment: of a start, under load, with the exchange there or gone.
 
 The process ends in time, and its exit code is right: 0 where no order of its own is open or in doubt, 3 where it has
-named each one that may be. Orders of others stay.
+named each one that may be, and no other. Orders of others stay. Only one that has not begun to run its bot may end as
+any program does, by the signal.
 """
 
 import re
@@ -36,6 +37,8 @@ ACCOUNT = "alice"
 LEFT_BEHIND, NOT_BEGUN = 3, -signal.SIGTERM
 WHILE_STARTING, EXCHANGE_GONE = 0.25, 0.15  # of the stops
 HELD_S, BUSY_S = 0.3, 1.0
+SAID_S = 1.0
+"""Until what a process that has ended said is read, up to the end."""
 FOREIGN = ("foreign-1", "foreign-2")
 
 
@@ -74,11 +77,11 @@ def _journal(bench: Bench, number: int, *, stops: int) -> Stops:
         for _ in range(stops):
             with bot(replace(script, seed=random.getrandbits(31))) as started, _back_again(running):
                 try:
-                    _stop(started, running, told, random)
+                    has_begun = _stop(started, running, told, random)
                 except (TimeoutExpired, ChildProcessError) as error:
                     told.findings.append(Finding("I11", str(error)))
                     continue
-            told.findings += _misnamed(script, running, told)
+            told.findings += _misnamed(script, running, told, has_begun=has_begun)
         with bot(script) as started:
             started.heard("recovered")
             told.findings += settle(
@@ -105,9 +108,10 @@ def _place_foreign(running: Exchange) -> None:
             owner.place("BTCUSDT", "BUY", "0.001", "50000", name=name)
 
 
-def _stop(started: Bot, running: Exchange, told: Stops, random: Random) -> None:
-    """Send the signal at a random moment."""
-    if random.random() < WHILE_STARTING:
+def _stop(started: Bot, running: Exchange, told: Stops, random: Random) -> bool:
+    """Send the signal at a random moment; returns whether the bot had begun, as it says when it heeds signals."""
+    is_starting = random.random() < WHILE_STARTING
+    if is_starting:
         time.sleep(random.uniform(0, 2))
     else:
         started.heard("recovered")
@@ -120,9 +124,10 @@ def _stop(started: Bot, running: Exchange, told: Stops, random: Random) -> None:
     code, seconds = started.stop(within_s=STOP_S + 5)
     told.codes.append(code)
     told.seconds.append(seconds)
+    return not is_starting or started.lines.until("begun", within_s=SAID_S) is not None
 
 
-def _misnamed(script: Script, running: Exchange, told: Stops) -> list[Finding]:
+def _misnamed(script: Script, running: Exchange, told: Stops, *, has_begun: bool) -> list[Finding]:
     """What the exit code or the names do not tell."""
     time.sleep(HELD_S)  # what is held back by the exchange comes in
     code = told.codes[-1]
@@ -134,12 +139,15 @@ def _misnamed(script: Script, running: Exchange, told: Stops) -> list[Finding]:
     doubted = {
         order.client_order_id for order in read(Path(script.folder) / script.journal).orders if not order.is_final
     }
-    if code not in (0, LEFT_BEHIND, NOT_BEGUN):
-        return [Finding("exit", f"ended with {code}: {tail(Path(script.folder), lines=2)}")]
-    if code == NOT_BEGUN:
+    if code == NOT_BEGUN and not has_begun:
         return []
+    if code not in (0, LEFT_BEHIND):
+        return [Finding("exit", f"ended with {code}: {tail(Path(script.folder), lines=2)}")]
+    if code == LEFT_BEHIND and not alive | doubted:
+        return [Finding("exit", f"ended with {code}, and no order is alive or in doubt")]
     return [
-        Finding("exit", f"{name} may be alive, and is not named, code {code}") for name in (alive | doubted) - named
+        *(Finding("exit", f"{name} may be alive, and is not named, code {code}") for name in (alive | doubted) - named),
+        *(Finding("exit", f"{name} is named, and has ended") for name in named - (alive | doubted)),
     ]
 
 
@@ -160,7 +168,7 @@ def _outcome(journals: Sequence[Stops]) -> Outcome:
                 f" gone; {sum(told.survivors for told in journals)} orders named as left"
             ),
             Within("from SIGTERM to the end", [one for told in journals for one in told.seconds], STOP_S),
-            Zero("wrong exit codes, or orders not named", wrong, stops),
+            Zero("wrong exit codes, orders not named, or named for nothing", wrong, stops),
             Zero("foreign orders touched", sum(finding.rule == "foreign" for finding in findings), stops),
             Zero("other violations", sum(finding.rule not in {"exit", "foreign"} for finding in findings), stops),
         ],
@@ -172,7 +180,7 @@ ROW = Row(
     id="F20",
     fault="SIGTERM at a random moment",
     how="the signal while starting, under load, with the exchange gone; foreign orders on the account",
-    promise="ends in 10 s, exit code right",
+    promise="ends in 10 s, exit code right, each order that may be alive named, and no other",
     run=run,
     is_timed=True,
 )
