@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from unittest.mock import Mock, patch
 
@@ -32,6 +33,7 @@ from faults.gauge import Gauge
 from faults.parts import Mutant, Parts
 
 PATIENCE_S = 0.5
+OBEYS_AFTER_S = 0.2
 
 
 class Resends(LocalGateway):
@@ -163,6 +165,18 @@ def _ignore_limits() -> None:
     patch.object(WeightBudget, "obey", Mock()).start()
 
 
+def _obey_late() -> None:
+    """What the venue asks for is done, but not at once."""
+    true = WeightBudget.obey
+
+    def obey(budget: WeightBudget, status: int, pause_s: float | None, *, writes_only: bool = False) -> None:
+        left_s = pause_s and max(0.0, pause_s - OBEYS_AFTER_S)
+        late = partial(true, budget, status, left_s, writes_only=writes_only)
+        asyncio.get_running_loop().call_later(OBEYS_AFTER_S, late)
+
+    patch.object(WeightBudget, "obey", obey).start()
+
+
 def _keep_no_reserve() -> None:
     patch("faults.gateway.CANCEL_RESERVE", 0).start()
 
@@ -243,6 +257,7 @@ MUTANTS: dict[str, Mutant] = {
     "ignores-limits": Mutant(
         breaks="when the venue asks for silence there is silence", rows=("F24",), parts=Parts(install=_ignore_limits)
     ),
+    "obeys-late": Mutant(breaks="silence begins when it is asked for", rows=("F24",), parts=Parts(install=_obey_late)),
     "keeps-no-reserve": Mutant(
         breaks="cancels have room of their own", rows=("F24",), parts=Parts(install=_keep_no_reserve)
     ),

@@ -28,7 +28,7 @@ REFUSALS: tuple[Refusal, ...] = ("429", "418")
 ASKED: tuple[Asked, ...] = ("orders", "queries")
 WAYS: tuple[OrdersOver, ...] = ("ws", "rest")
 SILENCE_S = (1, 2)
-READ_S = 0.5
+READ_S = 0.05
 """So long after a refusal it may still be on its way, between two processes that others keep from running."""
 RECONCILE_S = 0.3
 HIT_S = 30.0
@@ -44,12 +44,11 @@ LIMITED = frozenset({-1003, -1015})
 
 
 class Storm(Struct, frozen=True):
-    """What came of refusals: so many of them, and requests that came before they might."""
+    """What came of refusals: of each silence that was asked for, the requests that came before they might."""
 
     findings: Sequence[Finding]
-    refusals: int
     requests: int
-    too_soon: Sequence[Finding]
+    too_soon: Sequence[Sequence[Finding]]
 
 
 class Siege(Struct, frozen=True):
@@ -68,19 +67,25 @@ def run(bench: Bench) -> Outcome:
         storms = [pool.submit(_storm, bench, way) for way in WAYS]
         sieging = pool.submit(_siege, bench)
         parts, siege = [storm.result() for storm in storms], sieging.result()
-    too_soon = [finding for part in parts for finding in part.too_soon]
+    silences = [too_soon for part in parts for too_soon in part.too_soon]
     findings = [*siege.findings, *(finding for part in parts for finding in part.findings)]
     requests = sum(part.requests for part in parts)
-    refusals = sum(part.refusals for part in parts)
     figures: Sequence[Figure] = [
-        Note(f"{refusals:,} times refused with 429 or 418, for {SILENCE_S[0]} or {SILENCE_S[1]} s"),
-        Zero(f"requests before that, {READ_S:g} s after the answer or later", len(too_soon), requests),
+        Note(
+            f"{len(silences):,} times refused with 429 or 418, for {SILENCE_S[0]} or {SILENCE_S[1]} s;"
+            f" {requests:,} requests in all"
+        ),
+        Zero(
+            f"silences with a request that was sent {READ_S:g} s after the refusal or later, and came before their end",
+            sum(map(bool, silences)),
+            len(silences),
+        ),
         Zero("requests beyond the exchange's limits", siege.refused, siege.requests),
         Within(f"{AT_ONCE} cancels, with all other weight used up", siege.cancels_s, CANCEL_S),
         Zero("cancels not carried out", siege.lost, siege.cancels),
         *zeros(findings, of=requests + siege.requests),
     ]
-    return outcome(figures, [*too_soon, *findings])
+    return outcome(figures, [*(finding for too_soon in silences for finding in too_soon), *findings])
 
 
 def _storm(bench: Bench, way: OrdersOver) -> Storm:
@@ -114,9 +119,8 @@ def _storm(bench: Bench, way: OrdersOver) -> Storm:
     silences = [(at_s, at_s + silence_s) for at_s, silence_s in zip(began_s, silences_s, strict=False)]
     return Storm(
         [*stuck, *judgement.findings],
-        refusals=len(silences),
         requests=len(requests),
-        too_soon=[*_too_soon(requests, silences)],
+        too_soon=[[*_too_soon(requests, began_s, ends_s)] for began_s, ends_s in silences],
     )
 
 
@@ -172,14 +176,13 @@ def _came_s(request: Request) -> float:
     return convert(request["received_us"], int) / 1e6
 
 
-def _too_soon(requests: Sequence[Request], silences: Sequence[tuple[float, float]]) -> Iterator[Finding]:
-    """Requests that were sent once the refusal must have been read, and came before it was over."""
+def _too_soon(requests: Sequence[Request], began_s: float, ends_s: float) -> Iterator[Finding]:
+    """Requests that were sent once the refusal must have been read, and came before the silence was over."""
     for request in requests:
-        sent_s, came_s = _sent_s(request), _came_s(request)
-        for began_s, ends_s in silences:
-            if began_s + READ_S < sent_s and came_s < ends_s:
-                text = f"{request['method']} came {came_s - began_s:.3f} s after a refusal for {ends_s - began_s:g} s"
-                yield Finding("limits", text)
+        came_s = _came_s(request)
+        if began_s + READ_S < _sent_s(request) and came_s < ends_s:
+            text = f"{request['method']} came {came_s - began_s:.3f} s after a refusal for {ends_s - began_s:g} s"
+            yield Finding("limits", text)
 
 
 def _siege(bench: Bench) -> Siege:
