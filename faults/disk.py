@@ -41,12 +41,16 @@ Trouble = Callable[[Script, Exchange, "Tried", Bench], None]
 
 
 class Tried(Struct):
-    """What was done, and what came of it."""
+    """What was done, and what came of it. Refused were ``damaged`` files, and `x
+
+    ``harmless`` damages are those that a start does not meet, of which ``history`` are found by `verify`.
+    """
 
     orders: int = 0
     failures: int = 0
     cancelled: int = 0
-    refused: int = 0
+    damaged: int = 0
+    unwritten: int = 0
     harmless: int = 0
     history: int = 0
     findings: list[Finding] = field(default_factory=list[Finding])
@@ -110,7 +114,7 @@ def _failing(script: Script, running: Exchange, tried: Tried, bench: Bench) -> N
                 _fails(started, running, tried, is_greeted=True)
             else:
                 tried.failures += 1
-                _expect_refusal(started, script, tried, f"write {number} failed at the start")
+                tried.unwritten += _is_refused(started, script, tried, f"write {number} failed at the start")
         _recovers(script, running, tried, after=f"write {number} failed")
 
 
@@ -174,8 +178,8 @@ def _corrupt(script: Script, _running: Exchange, tried: Tried, bench: Bench) -> 
         _put(path, content)
         with bot(script) as started:
             if started.lines.until("recovered", within_s=ENDS_S) is None:
-                _expect_refusal(started, script, tried, name)
-                _expect_unchanged(path, content, tried, name)
+                is_refused = _is_refused(started, script, tried, name)
+                tried.damaged += _is_unchanged(path, content, tried, name) and is_refused
             else:
                 tried.harmless += 1
                 _expect_harmless(path, kept, tried, name)
@@ -199,18 +203,19 @@ def _damages(good: bytes, random: Random, *, flips: int) -> Iterator[tuple[str, 
         yield f"a bit of byte {place} of {len(good)} flipped", bytes(changed)
 
 
-def _expect_refusal(started: Bot, script: Script, tried: Tried, what: str) -> None:
+def _is_refused(started: Bot, script: Script, tried: Tried, what: str) -> bool:
     code = started.process.wait(ENDS_S)
-    if code == REFUSED:
-        tried.refused += 1
-    else:
+    if code != REFUSED:
         said = tail(Path(script.folder), lines=3)
         tried.findings.append(Finding("start", f"{what}: the bot ended with {code}, not {REFUSED}: {said}"))
+    return code == REFUSED
 
 
-def _expect_unchanged(path: Path, content: bytes, tried: Tried, what: str) -> None:
-    if not path.exists() or path.read_bytes() != content:
+def _is_unchanged(path: Path, content: bytes, tried: Tried, what: str) -> bool:
+    is_unchanged = path.exists() and path.read_bytes() == content
+    if not is_unchanged:
         tried.findings.append(Finding("start", f"{what}: the file was refused, and changed"))
+    return is_unchanged
 
 
 def _expect_harmless(path: Path, kept: Kept, tried: Tried, what: str) -> None:
@@ -243,15 +248,17 @@ def _outcome(cases: Sequence[Tried]) -> Outcome:
     findings = [finding for tried in cases for finding in tried.findings]
     unknown = sum(finding.rule == "I2" for finding in findings)
     failures, orders = sum(tried.failures for tried in cases), sum(tried.orders for tried in cases)
-    cancelled, refused = sum(tried.cancelled for tried in cases), sum(tried.refused for tried in cases)
+    cancelled = sum(tried.cancelled for tried in cases)
+    damaged, unwritten = sum(tried.damaged for tried in cases), sum(tried.unwritten for tried in cases)
     harmless, history = sum(tried.harmless for tried in cases), sum(tried.history for tried in cases)
     figures: list[Figure] = [
         Note(f"{failures} times the storage failed, {cancelled} orders were cancelled all the same"),
         Zero("orders without an intent on record", unknown, orders),
-        Zero("other violations", len(findings) - unknown, failures + refused + harmless),
+        Zero("other violations", len(findings) - unknown, failures + damaged + harmless),
         Note(
-            f"{refused} damaged or failing files refused, {harmless} damages that a start does not meet, of"
-            f" which bowstring journal verify finds {history}, and the others change nothing"
+            f"{damaged} damaged files refused, and unchanged; {unwritten} starts refused, as the file could not be written;"
+            f" {harmless} damages that a start does not meet, of which bowstring journal verify finds"
+            f" {history}, and the others change nothing"
         ),
     ]
     figures += [Note(f"left out: {why}") for why in _impossible().values()]
