@@ -256,8 +256,8 @@ def _outcome(cases: Sequence[Tried]) -> Outcome:
         Zero("orders without an intent on record", unknown, orders),
         Zero("other violations", len(findings) - unknown, failures + damaged + harmless),
         Note(
-            f"{damaged} damaged files refused, and unchanged; {unwritten} starts refused, as the file could not be written;"
-            f" {harmless} damages that a start does not meet, of which bowstring journal verify finds"
+            f"{damaged} damaged files refused, and unchanged; {unwritten} starts refused, as the file could not be"
+            f" written; {harmless} damages that a start does not meet, of which bowstring journal verify finds"
             f" {history}, and the others change nothing"
         ),
     ]
