@@ -22,13 +22,13 @@ from faults.figures import Note, Outcome, Within, Zero
 from faults.gateway import Truth
 from faults.leaks import leaks
 from faults.oracle import Finding, Judgement, judge, settle
-from faults.record import read
+from faults.record import epochs, read
 from faults.row import Bench, Row
 
 LEAST_IN_FLIGHT = 20
 KILLS_PER_LIFE = 10  # of one journal
 UNDER_LOAD_S = (0.1, 0.3)
-RECOVERING_S = (0.0, 2.0)
+RECOVERING_S = (0.0, 4.0)  # a process begins after about a second, and takes three or four to recover
 OF_MUTANT = 40  # a random moment is seldom the one that finds it
 TRIES = 2  # what cannot be brought to enough in flight is a finding
 CRASHES_RECOVERING = 0.25  # of the starts
@@ -47,10 +47,15 @@ ACCOUNT = "alice"
 
 
 class Life(Struct):
-    """The kills of one journal. ``in_flight`` at each kill under load; ``recover_s`` from process to `Recovered`."""
+    """The kills of one journal. ``in_flight`` at each kill under load; ``recover_s`` from process to `Recovered`.
+
+    ``while_recovering`` are those of processes that had begun an epoch in the journal, and had not told `Recovered`;
+    ``at_other_starts``, those before or after that, are not counted.
+    """
 
     in_flight: list[int] = field(default_factory=list[int])
     while_recovering: int = 0
+    at_other_starts: int = 0
     recover_s: list[float] = field(default_factory=list[float])
     findings: list[Finding] = field(default_factory=list[Finding])
     intents: int = 0
@@ -61,6 +66,11 @@ class Life(Struct):
     def counted(self) -> list[int]:
         """Of the kills under load those with enough in flight."""
         return [one for one in self.in_flight if one >= LEAST_IN_FLIGHT]
+
+    @property
+    def not_counted(self) -> int:
+        """Kills with too little in flight, and of starts that had not begun to recover, or were done with it."""
+        return len(self.in_flight) - len(self.counted) + self.at_other_starts
 
     def take(self, judgement: Judgement) -> None:
         """Take in what the oracle says at the end."""
@@ -101,10 +111,15 @@ def _life(bench: Bench, number: int, *, kills: int) -> Life:
 
 def _kill(script: Script, life: Life, random: Random) -> None:
     """Start a process, and kill it: some while they recover, the others under load."""
+    journal = Path(script.folder) / script.journal
+    before = epochs(journal)
     with bot(script) as started:
         if random.random() < CRASHES_RECOVERING:
             time.sleep(random.uniform(*RECOVERING_S))
-            life.while_recovering += 1
+            started.kill()
+            is_recovering = epochs(journal) > before and not started.gauge["recovered_ns"]
+            life.while_recovering += is_recovering
+            life.at_other_starts += not is_recovering
             return
         _await_recovery(started, life)
         started.say("go")
@@ -155,7 +170,7 @@ def _outcome(lives: Sequence[Life], *, each: int) -> Outcome:
             Within("orders in flight at a kill", counted, LEAST_IN_FLIGHT, unit="orders", least=True),
             Note(
                 f"{len(counted):,} kills under load, {kills - len(counted):,} while recovering,"
-                f" {sum(len(life.in_flight) - len(life.counted) for life in lives):,} not counted"
+                f" {sum(life.not_counted for life in lives):,} not counted"
             ),
             Note(f"{sum(life.intents for life in lives):,} intents, {orders:,} accepted, {fills:,} fills"),
             zero("orders duplicated", "I1"),

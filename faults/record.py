@@ -1,6 +1,11 @@
-"""The bot's journal, read from its file with plain SQL: not a line of the code that wrote it."""
+"""The bot's journal, read from its file with plain SQL: not a line of the code that wrote it.
 
-from collections.abc import Iterator, Sequence
+What statuses are worth is written down here once more, as the documentation has it, so that a mistake in the product's
+own table is seen. From the product come only the records in which orders and fills are told.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import cast
@@ -8,10 +13,16 @@ from typing import cast
 import apsw
 from msgspec import Struct
 
-from bowstring.trading.messages import FINAL, Fill, OrderStatus, Position
-from bowstring.trading.orders import RANK, Order
+from bowstring.trading.messages import Fill, OrderStatus, Position
+from bowstring.trading.orders import Order
 
 Values = tuple[str | int, ...]
+
+RANKED = ("pending", "unknown", "failed", "refused", "open", "rejected", "expired", "cancelled", "filled")
+"""Statuses, none of which may follow one that comes after it here."""
+ENDS = frozenset({"failed", "refused", "rejected", "expired", "cancelled", "filled"})
+"""What no other status may follow."""
+RANK: Mapping[str, int] = {status: rank for rank, status in enumerate(RANKED)}
 
 INTENTS = """
 SELECT i.strategy, i.venue, i.symbol, i.client_order_id, i.side, i.quantity, i.price,
@@ -27,6 +38,7 @@ POSITIONS = "SELECT strategy, venue, symbol, quantity FROM positions"
 REPORTS = """
 SELECT i.client_order_id, r.status, r.filled FROM reports r JOIN intents i ON r.intent = i.entry ORDER BY r.entry
 """
+EPOCHS = "SELECT coalesce(max(number), 0) FROM epochs"
 
 
 class Kept(Struct, frozen=True, kw_only=True):
@@ -45,9 +57,7 @@ def read(path: Path) -> Kept:
     """All of it, as of now; also while a bot has it open. A file that is not there yet says nothing."""
     if not path.exists():
         return Kept()
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    connection.set_busy_timeout(5000)
-    try:
+    with _opened(path) as connection:
         connection.execute("BEGIN")  # all of it at one moment
         return Kept(
             orders=[_order(row) for row in _rows(connection, INTENTS)],
@@ -55,6 +65,24 @@ def read(path: Path) -> Kept:
             positions=[_position(row) for row in _rows(connection, POSITIONS)],
             setbacks=[*_setbacks(_rows(connection, REPORTS))],
         )
+
+
+def epochs(path: Path) -> int:
+    """How many processes have begun with it: the number of the latest epoch. 0 of a file that has none yet."""
+    if not path.exists():
+        return 0
+    with _opened(path) as connection, suppress(apsw.SQLError):  # there is no table yet
+        ((number,),) = _rows(connection, EPOCHS)
+        return int(number)
+    return 0
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[apsw.Connection]:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(5000)
+    try:
+        yield connection
     finally:
         connection.close()
 
@@ -111,6 +139,6 @@ def _setbacks(reports: Iterator[Values]) -> Iterator[str]:
         if status not in RANK:
             yield f"{name} was {status}, which is no status"
             return
-        if RANK[status] < RANK[before] or filled < was_filled or (before in FINAL and status != before):
+        if RANK[status] < RANK[before] or filled < was_filled or (before in ENDS and status != before):
             yield f"{name} was {before}, {was_filled:f} filled, and then {status}, {filled:f} filled"
         latest[name] = status, filled

@@ -30,7 +30,7 @@ from faults.figures import Note, Outcome, Within, Zero
 from faults.gateway import Truth
 from faults.leaks import leaks
 from faults.oracle import Finding, settle
-from faults.record import read
+from faults.record import ENDS, read
 from faults.row import Bench, Row
 
 ACCOUNT = "alice"
@@ -137,7 +137,7 @@ def _misnamed(script: Script, running: Exchange, told: Stops, *, has_begun: bool
     alive = {order.client_order_id for order in audit.orders.values() if order.account == ACCOUNT and order.is_open}
     alive -= {*FOREIGN}
     doubted = {
-        order.client_order_id for order in read(Path(script.folder) / script.journal).orders if not order.is_final
+        order.client_order_id for order in read(Path(script.folder) / script.journal).orders if order.status not in ENDS
     }
     if code == NOT_BEGUN and not has_begun:
         return []

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from bowstring.core.clock import Clock
 from bowstring.trading.journal.file import JournalFile
-from bowstring.trading.messages import OrderStatus, OrderUpdate, PlaceOrder
-from faults.record import Kept, read
+from bowstring.trading import orders
+from bowstring.trading.messages import FINAL, OrderStatus, OrderUpdate, PlaceOrder
+from faults.record import ENDS, RANK, Kept, epochs, read
 from tests.faults.scene import kept, order
 
 
@@ -62,3 +63,19 @@ def test_reports_that_go_back_are_seen(tmp_path: Path) -> None:
     )
 
     assert [setback.split()[0] for setback in read(tmp_path / "journal").setbacks] == ["a", "b"]
+
+
+def test_epochs_are_counted_from_the_first_process_that_begins(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    counts = [epochs(path)]
+    for _ in range(2):
+        journal = JournalFile(path)
+        journal.open(Clock())
+        counts.append(epochs(path))
+        journal.close()
+
+    assert counts == [0, 1, 2]
+
+
+def test_what_statuses_are_worth_is_the_same_here_and_in_the_product() -> None:
+    assert (dict(RANK), ENDS) == (orders.RANK, FINAL)
