@@ -226,7 +226,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "never-probes": Mutant(breaks="a silent line is found", rows=("F7",), parts=Parts(install=_never_probe)),
     "never-catches-up": Mutant(
-        breaks="what was missed is asked for", rows=("F8",), parts=Parts(install=_never_catch_up)
+        breaks="what was missed is asked for", rows=("F7", "F8"), parts=Parts(install=_never_catch_up)
     ),
     "tells-again": Mutant(
         breaks="a fill is told once", rows=("F8", "F9"), parts=Parts(install=_tell_again), is_quick=True

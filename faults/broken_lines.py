@@ -1,6 +1,6 @@
 """F7: lines break in every way there is: with a reset, in order, without a word, or so that they only drip.
 
-Orders are filled meanwhile. Of a line that fell silent the bot has to find out by itself.
+Orders are filled meanwhile, also while the line is down. Of a line that fell silent the bot has to find out by itself.
 """
 
 import time
@@ -11,14 +11,14 @@ from functools import partial
 from msgspec import Struct, field
 
 import bowstring as bs
-from bowstring.local_exchange.faults.kinds import MuteConnections, ResetConnections, Restart, SlowDrip
+from bowstring.local_exchange.faults.kinds import DelayRequest, MuteConnections, ResetConnections, Restart, SlowDrip
 from bowstring.venues.binance import Binance, line, session
 from faults import hands, witness
 from faults.bot import Cast, Say, Stage
-from faults.counterparty import Counterparty
+from faults.counterparty import GONE, Counterparty
 from faults.figures import Figure, Note, Outcome, Within
 from faults.haste import HASTE
-from faults.moving_quotes import moving_quotes, patiently
+from faults.moving_quotes import moving_quotes
 from faults.oracle import Finding
 from faults.row import Bench, Row
 from faults.trial import ACCOUNT, Trial, hear_all, outcome, trial, zeros
@@ -29,6 +29,10 @@ SHORT_S = 1.0
 STALE_AFTER_S = 1.5
 FOUND_S = 15.0
 DRIPS_S = 1.5
+LOGS_ON_S = 0.3
+"""So long a logon is held back after a close, so that orders are filled before the bot is back."""
+BACK_S = 10.0
+"""Within that the exchange takes orders again."""
 
 
 class Times(Struct):
@@ -39,11 +43,15 @@ class Times(Struct):
 
 
 class Part(Struct, frozen=True):
-    """What one bot came to."""
+    """What one bot came to. ``made``: the fills that the row made at each break, ``closed``: those told as recovered
+    after each close in order.
+    """
 
     findings: Sequence[Finding]
     times: Times
     fills: Fills
+    made: Sequence[int]
+    closed: Sequence[int]
 
 
 class Listener(bs.Strategy):
@@ -71,6 +79,14 @@ def run(bench: Bench) -> Outcome:
     findings = [finding for part in parts for finding in part.findings]
     figures: Sequence[Figure] = [
         Note(f"{bots * rounds} times each: reset, closed in order, silent, dripping"),
+        Within("fills made at each break", [n for part in parts for n in part.made], 1, "fills", least=True),
+        Within(
+            "fills while a line was closed in order, told as recovered",
+            [n for part in parts for n in part.closed],
+            1,
+            "fills",
+            least=True,
+        ),
         *witness.figures([part.fills for part in parts]),
         Within("private stream silent, found after its budget", [s for p in parts for s in p.times.private], 1),
         Within("quotes silent, found after their budget", [s for p in parts for s in p.times.quotes], 1),
@@ -90,23 +106,24 @@ def _part(bench: Bench, number: int, *, rounds: int) -> Part:
         stuck = on_trial.attempt(partial(breaks.all_kinds, rounds))
         breaks.close()
         judgement = on_trial.settled()
-        return Part([*stuck, *judgement.findings], times, witness.fills(on_trial))
+        return Part([*stuck, *judgement.findings], times, witness.fills(on_trial), breaks.made, breaks.closed)
 
 
 class _Breaks:
-    """Breaks lines, and has orders filled meanwhile."""
+    """Breaks lines, and has orders filled meanwhile: ``made``, ``closed`` as in `Part`."""
 
     def __init__(self, on_trial: Trial, times: Times, *, is_short: bool) -> None:
+        self.made, self.closed = list[int](), list[int]()
+        self._on_trial = on_trial
         self._bot, self._faults = on_trial.bot, on_trial.running.faults
         self._taker = Counterparty(on_trial.running.addresses, on_trial.running.account("bob"))
         self._times = times
         self._budget_s = 2 * SHORT_S if is_short else session.IDLE_AFTER_S + session.ANSWER_TIMEOUT_S
-        self._made = 0
 
     def all_kinds(self, rounds: int) -> None:
         for break_ in (self._reset, self._close, self._mute, self._drip) * rounds:
-            self._made += 1
-            self._bot.say(f"make 3 m{self._made}")
+            self.made.append(0)
+            self._bot.say(f"make 3 m{len(self.made)}")
             self._bot.heard("closed")
             break_()
 
@@ -122,9 +139,12 @@ class _Breaks:
 
     def _close(self) -> None:
         self._fill()
-        self._faults.add(Restart(announced=True, down_s=0.2))
-        hear_all(self._bot, "up", "quotes")
-        self._fill()
+        before = witness.recovered(self._on_trial)
+        with self._faults.during(DelayRequest(calls="session", seconds=LOGS_ON_S)):
+            self._faults.add(Restart(announced=True, down_s=0.2))
+            self._fill()
+            hear_all(self._bot, "up", "quotes")
+        self.closed.append(witness.recovered(self._on_trial) - before)
 
     def _mute(self) -> None:
         began_ns = time.time_ns()
@@ -133,7 +153,7 @@ class _Breaks:
             self._faults.during(MuteConnections(interface="streams")),
         ):
             self._fill()
-            self._bot.say(f"make 1 lost{self._made}")
+            self._bot.say(f"make 1 lost{len(self.made)}")
             told = hear_all(self._bot, "down", "stale", "up", "quotes", within_s=self._budget_s + FOUND_S)
         self._times.private.append((int(told["down"][0]) - began_ns) / 1e9 - self._budget_s)
         self._times.quotes.append((int(told["stale"][0]) - began_ns) / 1e9 - STALE_AFTER_S)
@@ -145,7 +165,20 @@ class _Breaks:
             time.sleep(DRIPS_S)
 
     def _fill(self) -> None:
-        patiently(self._taker, lambda: self._taker.place("ETHUSDT", "SELL", "0.01", hands.PRICE, tif="IOC"))
+        """Have an order filled, as soon as the exchange is there: a connection from before a restart is dead."""
+        deadline = time.monotonic() + BACK_S
+        while (status := self._take()) is None:
+            if time.monotonic() > deadline:
+                raise ChildProcessError(f"the exchange has not been there for {BACK_S:g} s")
+            time.sleep(0.005)
+        self.made[-1] += status == "FILLED"
+
+    def _take(self) -> str | None:
+        try:
+            return self._taker.place("ETHUSDT", "SELL", "0.01", hands.PRICE, tif="IOC")
+        except GONE:
+            self._taker.close()
+            return None
 
 
 def cast(stage: Stage) -> Cast:

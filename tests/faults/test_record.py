@@ -6,8 +6,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from bowstring.core.clock import Clock
-from bowstring.trading.journal.file import JournalFile
 from bowstring.trading import orders
+from bowstring.trading.journal.file import JournalFile
 from bowstring.trading.messages import FINAL, OrderStatus, OrderUpdate, PlaceOrder
 from faults.record import ENDS, RANK, Kept, epochs, read
 from tests.faults.scene import kept, order
