@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -36,9 +37,13 @@ RECEIVED = "SELECT client_order_id, received_ns FROM intents"
 
 
 class Part(Struct, frozen=True):
-    """What one bot came to: of the orders ``sent``, those sent ``late``, and of these those that were ``accepted``."""
+    """What one bot came to: how often it was stopped, and how many orders it ``sent``.
+
+    ``late`` are the stops after which an order was sent late, ``accepted`` those after which such a one was accepted.
+    """
 
     findings: Sequence[Finding]
+    stops: int
     sent: int
     late: int
     accepted: int
@@ -50,25 +55,27 @@ def run(bench: Bench) -> Outcome:
     with ThreadPoolExecutor(len(ways)) as pool:
         parts = [*pool.map(partial(_part, bench, stops=stops), ways)]
     findings = [finding for part in parts for finding in part.findings]
-    sent = sum(part.sent for part in parts)
+    stopped, sent = sum(part.stops for part in parts), sum(part.sent for part in parts)
     figures: Sequence[Figure] = [
-        Note(f"{stops * len(ways):,} times stopped, for {STANDS_S[0]} to {STANDS_S[1]} s"),
-        Zero("orders sent past their deadline", sum(part.late for part in parts), sent),
-        Zero("orders accepted past their deadline", sum(part.accepted for part in parts), sent),
-        *zeros(findings, of=sent),
+        Note(f"{stopped:,} times stopped, for {STANDS_S[0]} to {STANDS_S[1]} s; {sent:,} orders sent"),
+        Zero(
+            f"stops, and orders that came {READ_S:g} s past their deadline", sum(part.late for part in parts), stopped
+        ),
+        Zero("stops, and such orders that were accepted", sum(part.accepted for part in parts), stopped),
+        *zeros(findings, of=stopped),
     ]
     return outcome(figures, findings)
 
 
 def _part(bench: Bench, way_number: tuple[OrdersOver, int], *, stops: int) -> Part:
     way, number = way_number
-    random = Random(f"{bench.seed} {way} {number}")
+    random, stopped_us = Random(f"{bench.seed} {way} {number}"), list[int]()
     words = {"valid_for_s": f"{VALID_S}"}
     with (
         trial(bench, f"{way}-{number}", cast="faults.frozen_process", orders_over=way, words=words) as on_trial,
         crowd(on_trial.running, random) as resting,
     ):
-        stuck = on_trial.attempt(partial(_stop_again_and_again, on_trial.bot, random, stops))
+        stuck = on_trial.attempt(partial(_stop_again_and_again, on_trial.bot, random, stops, stopped_us))
         resting.set()
         judgement = on_trial.settled()
         ledger = on_trial.running.ledger
@@ -76,17 +83,19 @@ def _part(bench: Bench, way_number: tuple[OrdersOver, int], *, stops: int) -> Pa
     came = {order.client_order_id for order in ledger.audit.orders.values() if order.account == ACCOUNT}
     return Part(
         [*stuck, *judgement.findings],
+        stops=len(stopped_us),
         sent=len(placed(ledger, ACCOUNT)),
-        late=len(late),
-        accepted=len(came.intersection(late)),
+        late=len({bisect(stopped_us, at_us) for _name, at_us in late}),
+        accepted=len({bisect(stopped_us, at_us) for name, at_us in late if name in came}),
     )
 
 
-def _stop_again_and_again(bot: Bot, random: Random, stops: int) -> None:
+def _stop_again_and_again(bot: Bot, random: Random, stops: int, stopped_us: list[int]) -> None:
     bot.say("place 1000000")
     bot.say("go")
     for _ in range(stops):
         time.sleep(random.uniform(*TRADES_S))
+        stopped_us.append(time.time_ns() // 1000)
         bot.signal(signal.SIGSTOP)
         time.sleep(random.uniform(*STANDS_S))
         bot.signal(signal.SIGCONT)
@@ -105,12 +114,13 @@ def _deadlines(path: Path) -> Mapping[str, int]:
     return {str(name): int(str(received_ns)) // 1000 + round(VALID_S * 1e6) for name, received_ns in rows}
 
 
-def _late(ledger: Ledger, deadlines: Mapping[str, int]) -> Iterator[str]:
-    """The orders that came after their deadlines."""
+def _late(ledger: Ledger, deadlines: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """The orders that came after their deadlines, and when they did."""
     for line in placed(ledger, ACCOUNT):
         name = convert(line["params"], dict[str, str])["newClientOrderId"]
-        if convert(line["received_us"], int) > deadlines[name] + READ_S * 1e6:
-            yield name
+        came_us = convert(line["received_us"], int)
+        if came_us > deadlines[name] + READ_S * 1e6:
+            yield name, came_us
 
 
 class Moment(bs.Event, frozen=True):

@@ -86,7 +86,10 @@ class Silence(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """What one bot came to: how late after each silence's budget its last order was accepted, and all that were."""
+    """What one bot came to: how late after each silence's budget its last order was accepted, and all that were.
+
+    ``too_late``: the silences in which that was later than it may be.
+    """
 
     findings: Sequence[Finding]
     late_s: Sequence[float]
@@ -101,16 +104,16 @@ def run(bench: Bench) -> Outcome:
     with ThreadPoolExecutor(bots) as pool:
         parts = [*pool.map(partial(_part, bench, silences=bench.many(short=2, long=60)), range(bots))]
     findings = [finding for part in parts for finding in part.findings]
-    orders = sum(part.orders for part in parts)
+    orders, silences = sum(part.orders for part in parts), sum(len(part.late_s) for part in parts)
     figures: Sequence[Figure] = [
         Note(
-            f"{orders:,} orders accepted, around {sum(len(part.late_s) for part in parts)} silences;"
+            f"{orders:,} orders accepted, around {silences} silences;"
             f" {sum(part.others for part in parts):,} quotes of another symbol by the same socket"
         ),
         Within("accepted before the budget's end", [n for part in parts for n in part.before], 1, "orders", least=True),
         Within("refused, after the budget's end", [s for part in parts for s in part.late_s], LIMIT_S),
-        Zero("orders accepted later", sum(part.too_late for part in parts), orders),
-        *zeros(findings, of=orders),
+        Zero("silences with an order accepted later", sum(part.too_late for part in parts), silences),
+        *zeros(findings, of=silences),
     ]
     return outcome(figures, findings)
 
