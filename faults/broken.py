@@ -119,6 +119,18 @@ def _never_catch_up() -> None:
     patch.object(PrivateStream, "_catch_up", nothing).start()
 
 
+def _trade_while_down() -> None:
+    """Takes new risk, whatever it does not see."""
+    true = Sender.check
+
+    def check(sender: Sender, order: PlaceOrder) -> None:
+        desk = sender._desk  # pyright: ignore[reportPrivateUsage]  # to be broken
+        with patch.object(desk, "down", ""):
+            true(sender, order)
+
+    patch.object(Sender, "check", check).start()
+
+
 def _never_probe() -> None:
     """A silent connection is taken for a quiet one."""
 
@@ -227,6 +239,9 @@ MUTANTS: dict[str, Mutant] = {
     "never-probes": Mutant(breaks="a silent line is found", rows=("F7",), parts=Parts(install=_never_probe)),
     "never-catches-up": Mutant(
         breaks="what was missed is asked for", rows=("F7", "F8"), parts=Parts(install=_never_catch_up)
+    ),
+    "trades-while-down": Mutant(
+        breaks="no new risk while the private stream is down", rows=("F8",), parts=Parts(install=_trade_while_down)
     ),
     "tells-again": Mutant(
         breaks="a fill is told once", rows=("F8", "F9"), parts=Parts(install=_tell_again), is_quick=True
