@@ -214,12 +214,15 @@ def _act_halfway() -> None:
 
 
 def _halt_all() -> None:
+    """Who raises takes all other strategies along: nobody is told anything any more."""
     true = EventQueue.fail
 
     def fail(queue: EventQueue, subscriber: Subscriber, error: BaseException, *, cause: Message) -> None:
         true(queue, subscriber, error, cause=cause)
-        for one in queue._wiring.strategies:  # pyright: ignore[reportPrivateUsage]  # to be broken
-            one.halted = True
+        for one in queue._wiring.subscribers:  # pyright: ignore[reportPrivateUsage]  # to be broken
+            if one.role == "strategy":
+                one.halted = True
+                one.settle()
 
     patch.object(EventQueue, "fail", fail).start()
 

@@ -22,7 +22,6 @@ from bowstring.trading.blotter import Blotter
 from bowstring.trading.desk import Desk
 from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.gateway import OrderRef, OrderReport
-from bowstring.trading.guards.prices import PriceGuard
 from bowstring.trading.journal.file import JournalFile
 from bowstring.trading.journal.file_lock import FileLock
 from bowstring.trading.journal.port import News, Remembered
@@ -174,10 +173,6 @@ def _ignore_kills() -> None:
     patch.object(bs.Engine, "kill", Mock()).start()
 
 
-def _trust_old_prices() -> None:
-    patch.object(PriceGuard, "_is_fresh", Mock(return_value=True)).start()
-
-
 MUTANTS: dict[str, Mutant] = {
     "records-later": Mutant(
         breaks="an intent is on record before it is sent",
@@ -228,9 +223,6 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "ignores-kills": Mutant(
         breaks="the kill switch stops new orders", rows=("F27",), parts=Parts(install=_ignore_kills)
-    ),
-    "trusts-old-prices": Mutant(
-        breaks="no new risk on a price that is old", rows=("F11",), parts=Parts(install=_trust_old_prices)
     ),
     "lets-errors-out": Mutant(
         breaks="what is malformed is a typed error", rows=("F28",), parts=Parts(), is_quick=True

@@ -22,6 +22,9 @@ TICKS = 1000
 BURST = 5
 NEVER = "never"
 """The orders of handlers that then raise are named so."""
+ONLOOKERS = ("first", "last")
+NOTHING = ("0", "0", "0")
+"""What is taken for the word of an onlooker who says none: it has missed everything."""
 EACH_S = 60.0
 
 
@@ -158,7 +161,7 @@ class Onlooker(bs.Strategy):
 
     @bs.on(Over)
     def end(self, _over: Over) -> bs.Actions:
-        if self.name == "first":
+        if self.name == ONLOOKERS[0]:
             yield Say(line="over")
 
 
@@ -199,7 +202,7 @@ def _part(bench: Bench, number: int) -> Part:
         bot = on_trial.bot
         bot.heard("over", within_s=EACH_S)
         bot.say("count")
-        told.update(hear_all(bot, "first", "last"))
+        told.update(hear_all(bot, *ONLOOKERS))
         bot.say("make 1 after")
         bot.heard("closed", within_s=EACH_S)
 
@@ -207,11 +210,11 @@ def _part(bench: Bench, number: int) -> Part:
         stuck = on_trial.attempt(provoke)
         judgement = on_trial.settled()
         left, sent = _orders(on_trial)
-    counts = [list(map(int, rest)) for rest in told.values()]
+    counts = [list(map(int, told.get(name, NOTHING))) for name in ONLOOKERS]
     return Part(
         [*stuck, *judgement.findings],
         raised=RAISERS,
-        events=TICKS * len(counts),
+        events=TICKS * len(ONLOOKERS),
         missed=sum(abs(TICKS - ticks) + gaps for ticks, gaps, _failed in counts),
         untold=max((RAISERS - failed for _ticks, _gaps, failed in counts), default=RAISERS),
         left=left,
@@ -230,10 +233,8 @@ def _orders(on_trial: Trial) -> tuple[int, int]:
 def cast(stage: Stage) -> Cast:
     random = Random(f"{stage.script.seed} {stage.script.words['number']}")
     raisers = [KINDS[number % len(KINDS)](number, at=random.randint(1, TICKS)) for number in range(RAISERS)]
-    return Cast(
-        collectors=[Ticker()],
-        strategies=[Onlooker("first"), *raisers, *hands.cast(stage).strategies, Onlooker("last")],
-    )
+    first, last = map(Onlooker, ONLOOKERS)
+    return Cast(collectors=[Ticker()], strategies=[first, *raisers, *hands.cast(stage).strategies, last])
 
 
 ROW = Row(
