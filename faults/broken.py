@@ -228,26 +228,42 @@ def _halt_all() -> None:
 
 
 MUTANTS: dict[str, Mutant] = {
-    "resends": Mutant(breaks="an intent is sent at most once", rows=("F4", "F5", "F6"), parts=Parts(gateway=Resends)),
-    "errors-are-no": Mutant(breaks="an error proves nothing", rows=("F5",), parts=Parts(gateway=TakesErrorsForNo)),
+    "resends": Mutant(
+        breaks="an intent is sent at most once", rows=("F4", "F5", "F6"), parts=Parts(gateway=Resends), shows="I1"
+    ),
+    "errors-are-no": Mutant(
+        breaks="an error proves nothing", rows=("F5",), parts=Parts(gateway=TakesErrorsForNo), shows="class: "
+    ),
     "silence-is-no": Mutant(
         breaks="no answer proves nothing",
         rows=("F4", "F6"),
         parts=Parts(install=_take_silence_for_no),
+        shows="I3",
         is_quick=True,
     ),
     "knows-no-delay": Mutant(
-        breaks="what may still come is not absent", rows=("F6",), parts=Parts(gateway=KnowsNoDelay)
+        breaks="what may still come is not absent",
+        rows=("F6",),
+        parts=Parts(gateway=KnowsNoDelay),
+        shows="taken for absent",
     ),
-    "never-probes": Mutant(breaks="a silent line is found", rows=("F7",), parts=Parts(install=_never_probe)),
+    "never-probes": Mutant(
+        breaks="a silent line is found", rows=("F7",), parts=Parts(install=_never_probe), shows="I11"
+    ),
     "never-catches-up": Mutant(
-        breaks="what was missed is asked for", rows=("F7", "F8"), parts=Parts(install=_never_catch_up)
+        breaks="what was missed is asked for",
+        rows=("F7", "F8"),
+        parts=Parts(install=_never_catch_up),
+        shows="fills missed",
     ),
     "trades-while-down": Mutant(
-        breaks="no new risk while the private stream is down", rows=("F8",), parts=Parts(install=_trade_while_down)
+        breaks="no new risk while the private stream is down",
+        rows=("F8",),
+        parts=Parts(install=_trade_while_down),
+        shows="I7",
     ),
     "tells-again": Mutant(
-        breaks="a fill is told once", rows=("F8", "F9"), parts=Parts(install=_tell_again), is_quick=True
+        breaks="a fill is told once", rows=("F8", "F9"), parts=Parts(install=_tell_again), shows="twice", is_quick=True
     ),
     "believes-the-latest": Mutant(
         breaks="an order never goes back", rows=("F9",), parts=Parts(install=_believe_the_latest)
@@ -256,27 +272,51 @@ MUTANTS: dict[str, Mutant] = {
         breaks="a book is valid while its ids chain", rows=("F10",), parts=Parts(install=_ignore_gaps)
     ),
     "reads-lost-books": Mutant(
-        breaks="nobody reads an invalid book", rows=("F10",), parts=Parts(install=_read_lost_books)
+        breaks="nobody reads an invalid book", rows=("F10",), parts=Parts(install=_read_lost_books), shows="I9"
     ),
     "trusts-old-prices": Mutant(
-        breaks="new risk at a stale price is refused", rows=("F11",), parts=Parts(install=_trust_old_prices)
+        breaks="new risk at a stale price is refused",
+        rows=("F11",),
+        parts=Parts(install=_trust_old_prices),
+        shows="refused, after the budget's end",
     ),
     "same-process": Mutant(
         breaks="who burns a core does it elsewhere", rows=("F12",), parts=Parts(install=_stay_in_this_process)
     ),
-    "acts-halfway": Mutant(breaks="a handler is atomic", rows=("F13",), parts=Parts(install=_act_halfway)),
-    "halts-all": Mutant(
-        breaks="a strategy that raises is alone in that", rows=("F13",), parts=Parts(install=_halt_all)
+    "acts-halfway": Mutant(
+        breaks="a handler is atomic",
+        rows=("F13",),
+        parts=Parts(install=_act_halfway),
+        shows="orders sent of handlers that raised",
     ),
-    "sends-late": Mutant(breaks="no order is sent after its deadline", rows=("F15",), parts=Parts(install=_send_late)),
+    "halts-all": Mutant(
+        breaks="a strategy that raises is alone in that",
+        rows=("F13",),
+        parts=Parts(install=_halt_all),
+        shows="events missed by others",
+    ),
+    "sends-late": Mutant(
+        breaks="no order is sent after its deadline",
+        rows=("F15",),
+        parts=Parts(install=_send_late),
+        shows="past its deadline",
+    ),
     "reads-the-wall": Mutant(
-        breaks="a step of the system's clock changes nothing", rows=("F16",), parts=Parts(install=_read_the_wall)
+        breaks="a step of the system's clock changes nothing",
+        rows=("F16",),
+        parts=Parts(install=_read_the_wall),
+        shows="accepted after a step",
     ),
     "ignores-limits": Mutant(
-        breaks="when the venue asks for silence there is silence", rows=("F24",), parts=Parts(install=_ignore_limits)
+        breaks="when the venue asks for silence there is silence",
+        rows=("F24",),
+        parts=Parts(install=_ignore_limits),
+        shows="limits: ",
     ),
-    "obeys-late": Mutant(breaks="silence begins when it is asked for", rows=("F24",), parts=Parts(install=_obey_late)),
+    "obeys-late": Mutant(
+        breaks="silence begins when it is asked for", rows=("F24",), parts=Parts(install=_obey_late), shows="limits: "
+    ),
     "keeps-no-reserve": Mutant(
-        breaks="cancels have room of their own", rows=("F24",), parts=Parts(install=_keep_no_reserve)
+        breaks="cancels have room of their own", rows=("F24",), parts=Parts(install=_keep_no_reserve), shows="cancels"
     ),
 }

@@ -16,9 +16,14 @@ class Zero(Struct, frozen=True):
     of: int
 
     @property
+    def is_broken(self) -> bool:
+        """Whether it did happen."""
+        return self.found > 0
+
+    @property
     def is_wrong(self) -> bool:
         """Also where there was no chance of it: nothing was proved."""
-        return self.found > 0 or self.of == 0
+        return self.is_broken or self.of == 0
 
     def __str__(self) -> str:
         if self.is_wrong:
@@ -41,9 +46,14 @@ class Within(Struct, frozen=True):
         return min(self.values) if self.least else max(self.values)
 
     @property
+    def is_broken(self) -> bool:
+        """Whether something was measured that is beyond the limit."""
+        return bool(self.values) and (self.worst < self.limit if self.least else self.worst > self.limit)
+
+    @property
     def is_wrong(self) -> bool:
         """Also where nothing was measured."""
-        return not self.values or (self.worst < self.limit if self.least else self.worst > self.limit)
+        return not self.values or self.is_broken
 
     def __str__(self) -> str:
         if not self.values:
@@ -59,6 +69,7 @@ class Note(Struct, frozen=True):
     """A number that is told, and has no limit."""
 
     text: str
+    is_broken: bool = False
     is_wrong: bool = False
 
     def __str__(self) -> str:
@@ -69,15 +80,21 @@ Figure = Zero | Within | Note
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What came of a row: its figures, and what was found that must not be."""
+    """What came of a row: its figures, and what was found that must not be; or the ``failure`` it ended by."""
 
-    figures: Sequence[Figure]
+    figures: Sequence[Figure] = ()
     findings: Sequence[str] = ()
+    failure: str = ""
 
     @property
     def is_good(self) -> bool:
         """Whether the promise held, and something was measured."""
         return bool(self.figures) and not self.findings and not any(figure.is_wrong for figure in self.figures)
+
+    @property
+    def evidence(self) -> Sequence[str]:
+        """What shows that a promise is broken: not that a row has failed, or has not measured what it was to."""
+        return [*self.findings, *(str(figure) for figure in self.figures if figure.is_broken)]
 
     def lines(self) -> Iterator[str]:
         """As it is printed."""
@@ -85,6 +102,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
         yield from (f"FOUND {finding}" for finding in self.findings[:SHOWN])
         if len(self.findings) > SHOWN:
             yield f"FOUND {len(self.findings) - SHOWN} more"
+        if self.failure:
+            yield f"FAILED {self.failure}"
 
 
 def bound(tries: int) -> str:

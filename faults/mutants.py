@@ -178,54 +178,78 @@ MUTANTS: dict[str, Mutant] = {
         breaks="an intent is on record before it is sent",
         rows=("F1", "F2"),
         parts=Parts(journal=RecordsLater),
+        shows="I2",
         is_quick=True,
     ),
     "writes-apart": Mutant(
         breaks="a fill, its order and its position go on record together",
         rows=("F2",),
         parts=Parts(journal=WritesApart),
+        shows="I4",
     ),
     "forgets-unanswered": Mutant(
         breaks="an order without an answer is unknown",
         rows=("F1", "F2"),
         parts=Parts(executor=_with_blotter(ForgetsUnanswered)),
+        shows="I3",
     ),
     "forgets-trades": Mutant(
-        breaks="a fill is told once", rows=("F1", "F2"), parts=Parts(executor=_with_blotter(ForgetsTrades))
+        breaks="a fill is told once", rows=("F1", "F2"), parts=Parts(executor=_with_blotter(ForgetsTrades)), shows="I4"
     ),
     "hasty-doubt": Mutant(
-        breaks="an order is absent only where that is proven", rows=("F6",), parts=Parts(install=_doubt_hastily)
+        breaks="an order is absent only where that is proven",
+        rows=("F6",),
+        parts=Parts(install=_doubt_hastily),
+        shows="taken for absent",
     ),
     "sends-unrecorded": Mutant(
-        breaks="what cannot be recorded is not sent", rows=("F17",), parts=Parts(journal=SendsUnrecorded)
+        breaks="what cannot be recorded is not sent", rows=("F17",), parts=Parts(journal=SendsUnrecorded), shows="I2"
     ),
     "begins-anew": Mutant(
-        breaks="a damaged journal is refused and left as it is", rows=("F17",), parts=Parts(journal=BeginsAnew)
+        breaks="a damaged journal is refused and left as it is",
+        rows=("F17",),
+        parts=Parts(journal=BeginsAnew),
+        shows="start: ",
     ),
     "leaves-unconfirmed": Mutant(
         breaks="a stop confirms that orders are cancelled, or names them",
         rows=("F20",),
         parts=Parts(executor=LeavesUnconfirmed),
+        shows="is not named",
     ),
-    "cancels-all": Mutant(breaks="orders of others are left alone", rows=("F20",), parts=Parts(executor=CancelsAll)),
-    "ignores-sigterm": Mutant(breaks="SIGTERM is a stop in order", rows=("F20",), parts=Parts(install=_ignore_sigterm)),
+    "cancels-all": Mutant(
+        breaks="orders of others are left alone", rows=("F20",), parts=Parts(executor=CancelsAll), shows="foreign: "
+    ),
+    "ignores-sigterm": Mutant(
+        breaks="SIGTERM is a stop in order",
+        rows=("F20",),
+        parts=Parts(install=_ignore_sigterm),
+        shows="exit: ended with -15",
+    ),
     "names-all": Mutant(
-        breaks="only orders that may be alive are named at a stop", rows=("F20",), parts=Parts(executor=NamesAll)
+        breaks="only orders that may be alive are named at a stop",
+        rows=("F20",),
+        parts=Parts(executor=NamesAll),
+        shows="is named, and has ended",
     ),
     "locks-nothing": Mutant(
         breaks="one process for an account and a journal",
         rows=("F21",),
         parts=Parts(install=_lock_nothing),
+        shows="I1",
         is_quick=True,
     ),
     "never-looks": Mutant(
         breaks="what blocks the event loop is named", rows=("F14",), parts=Parts(install=_never_look)
     ),
     "ignores-kills": Mutant(
-        breaks="the kill switch stops new orders", rows=("F27",), parts=Parts(install=_ignore_kills)
+        breaks="the kill switch stops new orders",
+        rows=("F27",),
+        parts=Parts(install=_ignore_kills),
+        shows="to the last accepted order",
     ),
     "lets-errors-out": Mutant(
-        breaks="what is malformed is a typed error", rows=("F28",), parts=Parts(), is_quick=True
+        breaks="what is malformed is a typed error", rows=("F28",), parts=Parts(), shows="tests/", is_quick=True
     ),  # `faults.loose_parser`
     **broken.MUTANTS,
 }

@@ -1,8 +1,8 @@
 """The oracle: the exchange's ledger and the bot's journal, held against each other to the last digit.
 
-Neither is told by the code that is judged: the ledger is written by the exchange in its own process, the journal is read
-from its file, by `faults.record`. Only the types `Order`, `Fill` and `Position` are the product's. What the bot's process
-has in memory is never asked.
+Neither is told by the code that is judged: the ledger is written by the exchange in its own process, the journal is
+read from its file, by `faults.record`. Only the types `Order`, `Fill` and `Position` are the product's. What the bot's
+process has in memory is never asked.
 """
 
 import time

@@ -72,8 +72,9 @@ class Runner(Struct, frozen=True, kw_only=True):
         outcome, seconds = _outcome(row, bench)
         shutil.rmtree(bench.folder, ignore_errors=True)
         lines = [f"\n{name} breaks: {mutant.breaks}", *outcome.lines()]
-        lines.append(f"{'NOT FOUND' if outcome.is_good else 'found'} by {row.id}, {seconds:.1f} s")
-        return not outcome.is_good, "\n    ".join(lines)
+        is_found = mutant.is_found(outcome)
+        lines.append(f"{'found' if is_found else f'NOT FOUND, {mutant.shows!r},'} by {row.id}, {seconds:.1f} s")
+        return is_found, "\n    ".join(lines)
 
 
 def _run(jobs: Sequence[Job], *, at_once: int) -> Iterator[str]:
@@ -102,5 +103,5 @@ def _outcome(row: Row, bench: Bench) -> tuple[Outcome, float]:
         outcome = row.run(bench)
     except Exception as error:  # noqa: BLE001  # whatever a row did not foresee: the others are run, and this is told
         traceback.print_exc()
-        outcome = Outcome(figures=(), findings=[repr(error)])
+        outcome = Outcome(failure=repr(error))
     return outcome, time.monotonic() - began

@@ -36,11 +36,15 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
         "F2": row("F2", lambda _bench: ["I3: lost"]),
         "F3": row("F3", fails),
         "F4": row("F4", lambda bench: ["I1: twice"] if bench.mutant == "bad" else []),
+        "F5": row("F5", lambda bench: fails(bench) if bench.mutant else []),
     }
     monkeypatch.setattr(command, "ROWS", rows)
     monkeypatch.setattr(command, "FOLDER", tmp_path)
     quick, slow = (Mutant(breaks="it", rows=("F4",), parts=Parts(), is_quick=is_quick) for is_quick in (True, False))
-    monkeypatch.setattr("faults.mutants.MUTANTS", {"bad": quick, "harmless": slow})
+    fatal = Mutant(breaks="the row", rows=("F5",), parts=Parts())
+    other = Mutant(breaks="it", rows=("F4",), parts=Parts(), shows="I3")
+    mutants = {"bad": quick, "harmless": slow, "fatal": fatal, "other": other}
+    monkeypatch.setattr("faults.mutants.MUTANTS", mutants)
 
     def run(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["faults", *arguments])
@@ -94,7 +98,14 @@ def test_mutants_have_to_be_found(run: Run) -> None:
     code, told = run("--mutants")
 
     assert code == 1
-    assert told.endswith("; not found: harmless by F4\n")
+    assert told.endswith("; not found: harmless by F4, fatal by F5, other by F4\n")
+
+
+def test_a_mutant_is_found_by_what_it_shows_and_by_nothing_else(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for shows, code in (("I1", 0), ("1 lost in 10", 0), ("I3", 1)):
+        mutant = Mutant(breaks="it", rows=("F4",), parts=Parts(), shows=shows)
+        monkeypatch.setattr("faults.mutants.MUTANTS", {"bad": mutant})
+        assert run("--mutants")[0] == code
 
 
 def test_the_short_form_runs_quick_mutants_only(run: Run) -> None:
