@@ -59,9 +59,11 @@ def run(bench: Bench) -> Outcome:
     figures: Sequence[Figure] = [
         Note(f"{stopped:,} times stopped, for {STANDS_S[0]} to {STANDS_S[1]} s; {sent:,} orders sent"),
         Zero(
-            f"stops, and orders that came {READ_S:g} s past their deadline", sum(part.late for part in parts), stopped
+            f"stops after which an order came {READ_S:g} s past its deadline or later",
+            sum(part.late for part in parts),
+            stopped,
         ),
-        Zero("stops, and such orders that were accepted", sum(part.accepted for part in parts), stopped),
+        Zero("stops after which such an order was accepted", sum(part.accepted for part in parts), stopped),
         *zeros(findings, of=stopped),
     ]
     return outcome(figures, findings)
