@@ -143,11 +143,11 @@ def _misnamed(script: Script, running: Exchange, told: Stops, *, has_begun: bool
         return []
     if code not in (0, LEFT_BEHIND):
         return [Finding("exit", f"ended with {code}: {tail(Path(script.folder), lines=2)}")]
-    if code == LEFT_BEHIND and not alive | doubted:
-        return [Finding("exit", f"ended with {code}, and no order is alive or in doubt")]
+    may_live = alive | doubted
     return [
-        *(Finding("exit", f"{name} may be alive, and is not named, code {code}") for name in (alive | doubted) - named),
-        *(Finding("exit", f"{name} is named, and has ended") for name in named - (alive | doubted)),
+        *(Finding("exit", f"{name} may be alive, and is not named, code {code}") for name in may_live - named),
+        *(Finding("exit", f"{name} is named, and has ended") for name in named - may_live),
+        *([Finding("exit", f"ended with {code}, and nothing is left behind")] if code and not may_live else []),
     ]
 
 
