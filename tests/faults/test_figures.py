@@ -39,3 +39,12 @@ def test_only_some_of_many_findings_are_printed() -> None:
     outcome = Outcome(figures=[], findings=[f"I1: {number}" for number in range(20)])
 
     assert [*outcome.lines()][-2:] == ["FOUND I1: 11", "FOUND 8 more"]
+
+
+def test_what_was_not_measured_and_a_row_that_failed_show_nothing() -> None:
+    unmeasured = Outcome(figures=[Zero("lost", 0, 0), Within("found", [], 1), Note("so many")])
+    broken = Outcome(figures=[Zero("lost", 1, 9), Within("found", [2.0], 1)], findings=["I3: a-1"])
+
+    assert not unmeasured.is_good
+    assert unmeasured.evidence == Outcome(failure="OSError()").evidence == []
+    assert broken.evidence == ["I3: a-1", "1 lost in 9", "found: median 2, max 2 s (at most 1, 1 measured)"]
