@@ -185,16 +185,14 @@ MUTANTS: dict[str, Mutant] = {
         breaks="a fill, its order and its position go on record together",
         rows=("F2",),
         parts=Parts(journal=WritesApart),
-        shows="I4",
     ),
     "forgets-unanswered": Mutant(
         breaks="an order without an answer is unknown",
         rows=("F1", "F2"),
         parts=Parts(executor=_with_blotter(ForgetsUnanswered)),
-        shows="I3",
     ),
     "forgets-trades": Mutant(
-        breaks="a fill is told once", rows=("F1", "F2"), parts=Parts(executor=_with_blotter(ForgetsTrades)), shows="I4"
+        breaks="a fill is told once", rows=("F1", "F2"), parts=Parts(executor=_with_blotter(ForgetsTrades))
     ),
     "hasty-doubt": Mutant(
         breaks="an order is absent only where that is proven",
