@@ -138,6 +138,21 @@ async def test_a_question_without_an_answer_proves_nothing(method: str, reply: R
         await until(lambda: bot.statuses(order) == ["unknown", "failed"], within_s=600)  # a list has ever more time
 
 
+@pytest.mark.parametrize(("method", "expected"), [("time_ns", 0), ("query", 1), ("fills_since", 1)])
+@simulated
+async def test_that_the_venue_does_not_tell_of_an_order_is_a_mismatch(method: str, expected: int) -> None:
+    async with Bot(reconcile_every_s=1000) as bot:
+        bot.gateway.script = lambda asked: rejected() if asked == method else None
+        order = await in_doubt(bot, reset())
+        await asyncio.sleep(120)
+        bot.gateway.heal()
+        await until(lambda: bot.statuses(order) == ["unknown", "failed"])
+
+        assert [mismatch.reason for mismatch in bot.events(ReconcileMismatch)] == [
+            f"{order} is unknown, and the venue does not tell of it: no"
+        ] * expected
+
+
 @simulated
 async def test_a_fill_alone_keeps_absence_from_being_proved() -> None:
     async with Bot() as bot:

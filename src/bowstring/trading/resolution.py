@@ -46,9 +46,6 @@ class Doubt:
         for pause_s in pauses(self._desk.clock):
             try:
                 await self._ask()
-                self._refusals = 0
-            except Rejected as error:
-                self._count_refusal(error)
             except Exception as error:  # noqa: BLE001  # whatever a gateway raises: not knowing is the state we are in
                 log.info("%s is still unknown, %r", self._order.client_order_id, error)
             await self._desk.until(self.is_over, timeout_s=self._until_proof_s(at_most=pause_s))
@@ -73,7 +70,12 @@ class Doubt:
             passed_ns = min(now_ns - self._first_ns, asked_ns - self._heard_ns)  # the venue's clock may step
             self._proof_in_ns = self._window_ns - passed_ns
         can_prove = is_sent and self._proof_in_ns < 0
-        evidence = await self._evidence(now_ns, with_fills=can_prove)
+        try:
+            evidence = await self._evidence(now_ns, with_fills=can_prove)
+        except Rejected as error:
+            self._count_refusal(error)
+            raise
+        self._refusals = 0
         for report in evidence:
             self._desk.take(report, recovered=True)
         if evidence or self.is_over():
