@@ -260,7 +260,7 @@ def test_its_first_line_is_the_reason(content: bytes, reason: str, files: Contro
 
 def test_it_is_lifted_unless_it_is_newer(files: ControlFiles) -> None:
     files.pull("look")
-    pulled_ns = files.kill_path.stat().st_mtime_ns
+    pulled_ns = files.kill_path.stat().st_ctime_ns
     with pytest.raises(Refused, match=r"bot\.journal\.kill is newer than this command: look why, and give it again"):
         files.lift_kill(given_ns=pulled_ns - 1)
     assert files.kill_reason() == "look"
@@ -268,6 +268,28 @@ def test_it_is_lifted_unless_it_is_newer(files: ControlFiles) -> None:
 
     assert files.kill_changed_ns() == 0
     assert names(files) == []
+
+
+def test_one_that_was_moved_there_is_as_new_as_that(files: ControlFiles) -> None:
+    old = files.kill_path.with_name("old")
+    old.write_text("look")
+    os.utime(old, (0, 0))
+    old.rename(files.kill_path)
+
+    with pytest.raises(Refused, match="is newer than this command"):
+        files.lift_kill(given_ns=files.kill_changed_ns() - 1)
+    assert files.kill_reason() == "look"
+
+
+def test_one_that_was_pulled_at_the_last_moment_is_put_back(
+    files: ControlFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.pull("look")
+    monkeypatch.setattr(files, "kill_changed_ns", lambda: 0)  # as it was a moment ago
+
+    with pytest.raises(Refused, match="is newer than this command"):
+        files.lift_kill(given_ns=files.kill_path.stat().st_mtime_ns - 1)
+    assert files.kill_reason() == "look"
 
 
 def test_one_that_cannot_be_removed_is_not_lifted(files: ControlFiles, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,9 @@ class ControlFiles:
     def lift_kill(self, *, given_ns: int) -> None:
         """Remove the kill switch. Raises `Refused` where it was pulled, again, after that was commanded."""
         lifted = self.folder / ".lifted"
+        newer = Refused(f"{self.kill_path} is newer than this command: look why, and give it again")
+        if self.kill_changed_ns() > given_ns:  # also one that was moved there, and is older by what it says
+            raise newer
         try:
             self.kill_path.rename(lifted)  # what is made from now on is another one
         except FileNotFoundError:
@@ -91,7 +94,7 @@ class ControlFiles:
             raise Refused(f"{self.kill_path} cannot be removed: {error}") from None
         if lifted.lstat().st_mtime_ns > given_ns:
             lifted.rename(self.kill_path)
-            raise Refused(f"{self.kill_path} is newer than this command: look why, and give it again")
+            raise newer
         lifted.unlink()
 
     def folder_changed_ns(self) -> int:
