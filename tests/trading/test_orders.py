@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from bowstring.core.errors import NotSent
 from bowstring.trading.gateway import OrderReport
 from bowstring.trading.messages import FINAL, OrderStatus, OrderUpdate, ReplaceOrder
-from bowstring.trading.orders import RANK, Order, advance, contradiction, intended, is_news
+from bowstring.trading.orders import RANK, Order, advance, contradiction, intended, is_denied, is_news
 
 ORDER = Order(
     strategy="bidder",
@@ -230,6 +230,29 @@ def test_what_cannot_be_true_together_is_named(known: OrderReport, told: OrderRe
 )
 def test_what_can_be_true_together_is_no_contradiction(known: OrderReport, told: OrderReport) -> None:
     assert contradiction(after(known), told) is None
+
+
+DECIDED = report("cancelled", reason="decided by alice: their support says so")
+
+
+@pytest.mark.parametrize(
+    ("known", "told", "expected"),
+    [
+        (report("rejected"), report("open"), True),
+        (DECIDED, report("open"), True),
+        (DECIDED, report("open", 2), True),
+        (report("cancelled"), report("open"), False),  # a late report, as far as anybody knows
+        (report("filled", 10), report("open"), False),
+        (report("failed"), report("open"), False),  # it lives again
+        (report("open"), report("open"), False),
+        (report("rejected"), report("unknown"), False),
+        (DECIDED, report("cancelled"), False),
+    ],
+)
+def test_what_ended_by_another_word_than_the_venues_is_denied_where_it_is_shown(
+    known: OrderReport, told: OrderReport, *, expected: bool
+) -> None:
+    assert is_denied(after(known, told), told) == expected
 
 
 def test_a_replacement_of_an_order_that_is_not_known_asks_for_none() -> None:
