@@ -34,6 +34,7 @@ REFUSED = 2  # exit code
 SMALL, LARGE = "600k", "64m"
 ENDS_S, FAILS_S = 60.0, 30.0
 HELD_S = 1.0
+BUSY_MS = 5_000
 FLIPS = 32
 
 
@@ -41,7 +42,7 @@ Trouble = Callable[[Script, Exchange, "Tried", Bench], None]
 
 
 class Tried(Struct):
-    """What was done, and what came of it. Refused were ``damaged`` files, and `x
+    """What was done, and what came of it. Refused were ``damaged`` files, and ``unwritten`` ones, which cannot be written.
 
     ``harmless`` damages are those that a start does not meet, of which ``history`` are found by `verify`.
     """
@@ -129,6 +130,7 @@ def _locked(script: Script, running: Exchange, tried: Tried, _bench: Bench) -> N
     with bot(script) as started:
         started.heard("recovered")
         other = apsw.Connection(str(Path(script.folder) / script.journal))
+        other.set_busy_timeout(BUSY_MS)  # the bot may be writing
         other.execute("BEGIN IMMEDIATE")
         _fails(started, running, tried, is_greeted=True)
         other.close()
