@@ -42,7 +42,7 @@ Trouble = Callable[[Script, Exchange, "Tried", Bench], None]
 
 
 class Tried(Struct):
-    """What was done, and what came of it. Refused were ``damaged`` files, and ``unwritten`` ones, which cannot be written.
+    """What was done, and what came of it. Refused were ``damaged`` files, and ``unwritten`` ones, for a write failed.
 
     ``harmless`` damages are those that a start does not meet, of which ``history`` are found by `verify`.
     """
