@@ -26,6 +26,7 @@ ONLOOKERS = ("first", "last")
 NOTHING = ("0", "0", "0")
 """What is taken for the word of an onlooker who says none: it has missed everything."""
 EACH_S = 60.0
+LATE_S = 0.01
 
 
 class Tick(bs.Event, frozen=True):
@@ -42,6 +43,7 @@ class Ticker(bs.Collector):
             emit(Tick(number=number))
             if number % BURST == 0:
                 await asyncio.sleep(0.002)
+        await asyncio.sleep(10 * LATE_S)  # who raises after a wait has done so
         emit(Over())
         await asyncio.get_running_loop().create_future()
 
@@ -92,7 +94,7 @@ class RaisesLater(Raiser):
     @bs.on(Tick)
     async def fail(self, tick: Tick) -> None:
         if tick.number == self._at:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(LATE_S)
             raise OSError(f"at {tick.number}")
 
 
@@ -103,7 +105,7 @@ class RaisesInBetween(Raiser):
     async def fail(self, tick: Tick) -> AsyncIterator[bs.Action]:
         if tick.number == self._at:
             yield self._order(f"{NEVER}{self._number}")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(LATE_S)
             raise RuntimeError(f"at {tick.number}")
 
 
