@@ -31,7 +31,7 @@ from bowstring.trading.cancelling import Canceller
 from bowstring.trading.connection import Connection
 from bowstring.trading.control.control import Control
 from bowstring.trading.control.files import ControlFiles
-from bowstring.trading.control.hand import Hand
+from bowstring.trading.control.hand import Hand, check_sole_file, share_risk
 from bowstring.trading.dead_man import DISARM_S, DeadMan, check_dead_man
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import Gateway
@@ -39,6 +39,7 @@ from bowstring.trading.hedging import HedgeGroup, joined
 from bowstring.trading.journal.opening import journal_of
 from bowstring.trading.journal.port import Journal
 from bowstring.trading.messages import (
+    RISK_RANK,
     CancelOrder,
     GuardState,
     PlaceOrder,
@@ -57,7 +58,6 @@ from bowstring.trading.unsent import Unsent
 
 Policy = Literal["cancel", "leave"]
 POLICIES = get_args(Policy)
-RISK_RANK: dict[RiskState, int] = {"active": 0, "reducing": 1, "halted": 2}
 RECONCILE_S = 30.0
 RECOVER_S = 50.0  # the engine gives a start 60 s
 STOP_S = 5.6  # the engine gives executors 7 s, of which half a one each is for the desk and for the gateway to close
@@ -128,11 +128,12 @@ class OrderExecutor(Executor):
             control = Control(desk, engine=self.engine)
             control.begin()
             self._control = control
-        self._check_sole_journal()
         self.engine.shared.append(Hand(desk, strategies=self.strategies))
+        hands = [one for one in self.engine.shared if isinstance(one, Hand)]
+        check_sole_file(hands)
         if is_first:
             self._recall_risk()
-        self._share_risk()
+        share_risk(hands)
         await self._recovery.run(self.strategies, connect=self._connection.make, within_s=RECOVER_S)
         desk.own(self._recovery.reconciliation.keep_on(every_s=self._reconcile_every_s))
 
@@ -154,24 +155,9 @@ class OrderExecutor(Executor):
         if risk.state == "halted":
             self._halt_others(risk.reason, by=risk.by)
 
-    def _share_risk(self) -> None:
-        """Of several journals, as of one in a file and one in memory, the strictest state of risk is that of all."""
-        desks = [one.desk for one in self.engine.shared if isinstance(one, Hand)]
-        strictest = max((desk.journal.risk for desk in desks), key=lambda risk: RISK_RANK[risk.state])
-        for desk in desks:
-            if RISK_RANK[desk.journal.risk.state] < RISK_RANK[strictest.state]:
-                desk.keep([strictest])
-
     def _halt_others(self, reason: str, *, by: str) -> None:
         """Executors that know of no journal take no risk either."""
         self.engine.refuse_risk(f"trading is halted by {by}: {reason}")
-
-    def _check_sole_journal(self) -> None:
-        """Two journals would keep two states of risk, and each its half of what the bot has done."""
-        others = [one.desk.journal for one in self.engine.shared if isinstance(one, Hand)]
-        file = self._journal.control_file
-        if file and any(other.control_file not in {"", file} for other in others):
-            raise ConfigError(f"{self.name} has the journal {file}, and another executor one of its own: give both one")
 
     async def stop(self) -> None:
         """Deal with open orders by policy, then disconnect. Raises `StopIncomplete` naming orders not accounted for."""

@@ -22,6 +22,8 @@ perhaps partly filled. All others are final. ``failed``: proven not sent, or abs
 RiskState = Literal["active", "reducing", "halted"]
 """``reducing``: only orders that reduce a position, and cancels; ``halted``: cancels only."""
 
+RISK_RANK: dict[RiskState, int] = {"active": 0, "reducing": 1, "halted": 2}
+
 FINAL: frozenset[OrderStatus] = frozenset({"failed", "refused", "rejected", "expired", "cancelled", "filled"})
 
 

@@ -747,7 +747,9 @@ async def test_a_bot_has_one_journal(tmp_path: Path) -> None:
     bots = [Bot(ScriptedGateway(venue=f"venue {n}"), journal=journal) for n, journal in enumerate(journals)]
     engine = Engine(executors=[bot.executor for bot in bots], clock=simulated_clock())
 
-    with pytest.raises(ConfigError, match="and another executor one of its own: give both one"):
+    with pytest.raises(
+        ConfigError, match=rf"have the journals {tmp_path}/one and {tmp_path}/other: give all of them one"
+    ):
         await engine.run()
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import assert_never
 
-from bowstring.core.errors import Refused
+from bowstring.core.errors import ConfigError, Refused
 from bowstring.core.messages import Event
 from bowstring.trading.control.commands import Accept, AnyCommand, Command, DecideOrder, SetPosition
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import OrderReport
-from bowstring.trading.messages import MismatchSettled
+from bowstring.trading.messages import RISK_RANK, MismatchSettled
 from bowstring.trading.orders import DECIDED, Order
 from bowstring.trading.reconciliation import lost
 
@@ -140,6 +140,21 @@ class Hand:
         """The decision and what it brings about, in one transaction."""
         self.desk.tell([command.decision(self.desk.clock.now_ns()), *events])
         self.desk.notice()
+
+
+def check_sole_file(hands: Sequence[Hand]) -> None:
+    """Raise `ConfigError` for two files: each would have its state of risk, and its half of what the bot has done."""
+    files = sorted({hand.desk.journal.control_file for hand in hands} - {""})
+    if len(files) > 1:
+        raise ConfigError(f"executors of orders have the journals {' and '.join(files)}: give all of them one")
+
+
+def share_risk(hands: Sequence[Hand]) -> None:
+    """Of a journal in a file and one in memory, the strictest state of risk is that of both."""
+    strictest = max((hand.desk.journal.risk for hand in hands), key=lambda risk: RISK_RANK[risk.state])
+    for hand in hands:
+        if RISK_RANK[hand.desk.journal.risk.state] < RISK_RANK[strictest.state]:
+            hand.desk.keep([strictest])
 
 
 def _filled(order: Order, command: DecideOrder) -> Decimal:
