@@ -172,6 +172,7 @@ class Supervisor:
 
     def _ended(self) -> None:
         self._world.trace("ended", repr(self.life.error), self.life.left)
+        self.life.process.death = None  # what of it still runs does not die once more
         self._over(is_killed=False)
 
     def _over(self, *, is_killed: bool) -> None:
