@@ -49,6 +49,10 @@ class Process(Node):
         super().kill()
         self._on_death()
 
+    def exit(self) -> None:
+        """It has come to its own end: nothing of it runs on."""
+        super().kill()
+
     def abandon(self) -> None:
         """Have done with it, dead or alive."""
         super().kill()

@@ -166,18 +166,18 @@ class Supervisor:
 
     def _died(self) -> None:
         self._world.trace("killed", self.life.process.death)
-        self._disk.crash()
-        self.life.release_locks()
         self._over(is_killed=True)
 
     def _ended(self) -> None:
         self._world.trace("ended", repr(self.life.error), self.life.left)
-        self.life.process.death = None  # what of it still runs does not die once more
+        self.life.process.exit()  # a stop may have left something behind
         self._over(is_killed=False)
 
     def _over(self, *, is_killed: bool) -> None:
         world, life = self._world, self.life
         self._end_rival()
+        self._disk.crash()
+        life.release_locks()
         life.was_killed, life.ended_ns = is_killed, world.loop.clock.now_ns()
         self._on_end(life)
         if self.is_over:
