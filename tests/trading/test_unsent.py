@@ -13,6 +13,7 @@ from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.messages import CancelOrder, OrderUpdate, ReplaceOrder
 from bowstring.trading.new_orders import NewOrder, new_id
+from bowstring.trading.strategy import Strategy
 from tests.trading.bot import Bot, buy, simulated, until
 from tests.trading.scripted import ScriptedGateway, rejected
 
@@ -121,7 +122,8 @@ async def test_an_order_waits_for_its_record() -> None:
         assert bot.trader.orders[order].status == "pending"
 
         storage.finish()
-        await until(lambda: bot.status(order) == "open")
+        await asyncio.sleep(0.1)
+        assert bot.status(order) == "open"
 
 
 @simulated
@@ -235,6 +237,20 @@ async def test_an_order_whose_numbers_are_none_fails_alone() -> None:
         bot.do(buy(price="NaN"))
         assert storage.batches == [[right.client_order_id]]
         assert [update.status for update in bot.events(OrderUpdate)].count("failed") == 2
+
+
+@simulated
+async def test_an_order_without_an_id_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Strategy, "publishing", lambda _strategy, _actions: None)
+    bot, storage = stored()
+    async with bot:
+        order = buy()
+        bot.do(order)
+        await until(lambda: bot.closing(order))
+
+        why = "it has no client order id: place it from a bowstring.Strategy, or give it one"
+        assert bot.outcome(order) == ("ActionFailed", why)
+        assert (storage.batches, bot.gateway.count("place")) == ([], 0)
 
 
 @simulated

@@ -167,6 +167,21 @@ async def test_the_status_tells_that_no_order_is_sent_as_the_journal_failed(alic
 
 
 @simulated
+async def test_the_status_tells_that_an_order_could_not_be_recorded_until_one_can(alice: Operator) -> None:
+    journal = Full(control_file=alice.journal.control_file)
+    async with Bot(journal=journal) as bot:
+        journal.is_full = True
+        bot.place()
+        _is_done, full = await alice.tell(Status(operator="", why=""))
+        journal.is_full = False
+        await bot.open()
+        _is_done, well = await alice.tell(Status(operator="", why=""))
+
+        assert "venue: no orders, its intent could not be recorded: NotRecorded('the disk is full')" in full
+        assert well == "trading is active"
+
+
+@simulated
 async def test_a_human_may_decide_about_an_order_whose_id_another_venue_knows_too(alice: Operator) -> None:
     gateways = [ScriptedGateway(venue=venue, validity_s=30) for venue in ("first", "second")]
     executors = [OrderExecutor(gateway, journal=alice.journal, on_stop="leave") for gateway in gateways]
