@@ -33,6 +33,19 @@ def guarded(
     return Bot(venue or gateway(), dead_man_s=seconds, on_stop=on_stop, reconcile_every_s=every_s)
 
 
+async def stopped_while_arming(bot: Bot, *, times: int) -> str:
+    """Start it, and stop it once it has asked for its switch so many times; returns what the stop complained of."""
+    running = asyncio.create_task(bot.engine.run())
+    await until(lambda: bot.gateway.count("cancel_after") >= times)
+    await asyncio.sleep(0.01)
+    bot.engine.stop()
+    try:
+        await running
+    except StopIncomplete as incomplete:
+        return str(incomplete)
+    return ""
+
+
 def block(seconds: float) -> None:
     """Let time pass in which the loop does not run."""
     loop = cast("SimulatedLoop", asyncio.get_running_loop())
@@ -108,14 +121,7 @@ async def test_a_stop_while_it_is_armed_leaves_no_switch(replies: list[Reply]) -
     venue = gateway()
     venue.then("cancel_after", *replies)
     bot = guarded(venue)
-    running = asyncio.create_task(bot.engine.run())
-    await until(lambda: venue.count("cancel_after") == 1)
-    bot.engine.stop()
-    left = ""
-    try:
-        await running
-    except StopIncomplete as incomplete:
-        left = str(incomplete)
+    left = await stopped_while_arming(bot, times=1)
     await asyncio.sleep(1)
 
     countdown = venue.ledger.countdown
@@ -528,15 +534,7 @@ async def test_a_switch_that_may_be_armed_is_not_taken_for_disarmed() -> None:
     venue = ScriptedGateway(offers_cancel_after=True)
     venue.then("cancel_after", reset(arrives_s=0.0, after_s=0.01), *[not_sent()] * 50)
     bot = Bot(venue, dead_man_s=9.0)
-    running = asyncio.create_task(bot.engine.run())
-    await until(lambda: venue.count("cancel_after") >= 2)
-    await asyncio.sleep(0.01)
-    bot.engine.stop()
-    left = ""
-    try:
-        await running
-    except StopIncomplete as incomplete:
-        left = str(incomplete)
+    left = await stopped_while_arming(bot, times=2)
 
     countdown = venue.ledger.countdown  # at its end all orders of the account are cancelled, others' too
     assert left or countdown is None or countdown.cancelled()
