@@ -18,7 +18,7 @@ from bowstring.trading.orders import Order
 
 Values = tuple[str | int, ...]
 
-RANKED = ("pending", "unknown", "failed", "refused", "open", "rejected", "expired", "cancelled", "filled")
+RANKED = ("pending", "unknown", "failed", "refused", "rejected", "open", "expired", "cancelled", "filled")
 """Statuses, none of which may follow one that comes after it here."""
 ENDS = frozenset({"failed", "refused", "rejected", "expired", "cancelled", "filled"})
 """What no other status may follow."""

@@ -13,7 +13,7 @@ from simulation.life import Life
 from simulation.traders import REUSED
 from simulation.transcript import Sent, Shown, Told
 
-RANKS = "pending", "unknown", "failed", "refused", "open", "rejected", "expired", "cancelled", "filled"
+RANKS = "pending", "unknown", "failed", "refused", "rejected", "open", "expired", "cancelled", "filled"
 """The statuses of an order, each of which may follow those before it, unless one was the end."""
 LIVE = "pending", "unknown", "open"
 

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from bowstring.core.errors import Rejected
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.cancelling import Canceller
-from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import OrderReport
 from bowstring.trading.journal.port import Remembered
 from bowstring.trading.orders import Order
@@ -63,10 +62,11 @@ class Shortsighted(Doubt):
         self._window_ns = int(self._desk.gateway.validity_s * 1e9)
 
 
-@mutant("absence is proved while the request may still be made", *DOUBTS, by=DENIED)
-class Forgetful(Doubt):
-    def __init__(self, order: Order, *, desk: Desk, request: object = None) -> None:
-        super().__init__(order, desk=desk)
+@mutant("absence is proved while the request may still be made", PATH + "Sender", by=DENIED)
+class Forgetful(Sender):
+    async def _resolve(self, order: Order, request: object) -> None:
+        del request
+        await super()._resolve(order, None)
 
 
 @mutant("a cancel that is refused proves that the order has ended", PATH + "Canceller", by="the journal says cancelled")

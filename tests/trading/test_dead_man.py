@@ -46,6 +46,11 @@ async def stopped_while_arming(bot: Bot, *, times: int) -> str:
     return ""
 
 
+def given_up(method: str) -> Reply | None:
+    """Have a gateway give up what is asked of the switch."""
+    return Reply(arrives_s=None, error=asyncio.CancelledError()) if method == "cancel_after" else None
+
+
 def block(seconds: float) -> None:
     """Let time pass in which the loop does not run."""
     loop = cast("SimulatedLoop", asyncio.get_running_loop())
@@ -538,3 +543,26 @@ async def test_a_switch_that_may_be_armed_is_not_taken_for_disarmed() -> None:
 
     countdown = venue.ledger.countdown  # at its end all orders of the account are cancelled, others' too
     assert left or countdown is None or countdown.cancelled()
+
+
+@simulated
+async def test_a_disarming_that_the_gateway_gave_up_does_not_keep_orders_from_being_named() -> None:
+    gateway = ScriptedGateway(offers_cancel_after=True)
+    async with Bot(gateway, dead_man_s=60, on_stop="leave") as bot:
+        gateway.hides_orders = True
+        gateway.then("place", silence())
+        order = bot.place(valid_for_s=60)
+        gateway.stop_clock()
+        await until(lambda: bot.status(order) == "unknown")
+        gateway.script = given_up
+    assert order in bot.left, bot.left
+
+
+@simulated
+async def test_a_disarming_that_was_given_up_still_closes_all() -> None:
+    gateway = ScriptedGateway(offers_cancel_after=True)
+    async with Bot(gateway, dead_man_s=60) as bot:
+        await asyncio.sleep(1)
+        gateway.script = given_up
+    assert gateway.count("close") == 1
+    assert "its dead-man switch is armed" in bot.left

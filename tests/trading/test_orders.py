@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from bowstring.core.errors import NotSent
 from bowstring.trading.gateway import OrderReport
 from bowstring.trading.messages import FINAL, OrderStatus, OrderUpdate, ReplaceOrder
-from bowstring.trading.orders import RANK, Order, advance, contradiction, intended, is_denied, is_news
+from bowstring.trading.orders import RANK, Order, advance, contradiction, intended, is_news
 
 ORDER = Order(
     strategy="bidder",
@@ -155,7 +155,6 @@ def test_the_reason_belongs_to_the_status() -> None:
 
 def test_an_order_that_the_venue_shows_is_alive_whatever_had_been_proven() -> None:
     assert after(report("failed"), report("open")).status == "open"
-    assert after(report("rejected"), report("open")).status == "rejected"
 
 
 def test_an_order_remains_what_it_can_still_fill() -> None:
@@ -232,27 +231,37 @@ def test_what_can_be_true_together_is_no_contradiction(known: OrderReport, told:
     assert contradiction(after(known), told) is None
 
 
-DECIDED = report("cancelled", reason="decided by alice: their support says so")
+DECIDED = report("cancelled", 3, reason="decided by alice: their support says so")
 
 
 @pytest.mark.parametrize(
-    ("known", "told", "expected"),
+    ("known", "told", "status", "filled"),
     [
-        (report("rejected"), report("open"), True),
-        (DECIDED, report("open"), True),
-        (DECIDED, report("open", 2), True),
-        (report("cancelled"), report("open"), False),  # a late report, as far as anybody knows
-        (report("filled", 10), report("open"), False),
-        (report("failed"), report("open"), False),  # it lives again
-        (report("open"), report("open"), False),
-        (report("rejected"), report("unknown"), False),
-        (DECIDED, report("cancelled"), False),
+        (report("rejected"), report("open"), "open", 0),
+        (report("failed", reason=DECIDED.reason), report("open", 2), "open", 2),
+        (DECIDED, report("open"), "open", 0),
+        (DECIDED, report("open", 2), "open", 2),
+        (report("filled", 10, reason=DECIDED.reason), report("open", 2), "open", 2),
     ],
 )
-def test_what_ended_by_another_word_than_the_venues_is_denied_where_it_is_shown(
-    known: OrderReport, told: OrderReport, *, expected: bool
+def test_what_the_venue_shows_as_open_lives_whatever_others_said(
+    known: OrderReport, told: OrderReport, status: str, filled: int
 ) -> None:
-    assert is_denied(after(known, told), told) == expected
+    order = after(known, told)
+    assert order.status == status
+    assert order.filled == filled
+    assert contradiction(after(known), told) == f"1 was {known.status}, yet it is open, {filled} filled"
+    assert is_news(after(known), order)
+
+
+@pytest.mark.parametrize("known", [report("cancelled"), report("expired"), report("filled", 10)])
+def test_a_late_report_does_not_bring_to_life_what_the_venue_has_said_is_over(known: OrderReport) -> None:
+    assert after(known, report("open")).status == known.status
+
+
+@pytest.mark.parametrize("told", [report("cancelled"), report("unknown"), report("rejected")])
+def test_nor_is_a_decision_undone_by_what_shows_no_life(told: OrderReport) -> None:
+    assert after(DECIDED, told).status == "cancelled"
 
 
 def test_a_replacement_of_an_order_that_is_not_known_asks_for_none() -> None:

@@ -1,16 +1,20 @@
 """When the private stream was down, nothing is missed, nothing is told twice, and no new risk was taken meanwhile."""
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
-from bowstring.core.messages import CollectorDown, CollectorUp
+from bowstring.core.components import on
+from bowstring.core.messages import Actions, CollectorDown, CollectorUp
 from bowstring.testing.simulation import simulated_clock
 from bowstring.trading import private_stream
+from bowstring.trading.gateway import Report
 from bowstring.trading.messages import Balance, Fill, OrderUpdate
-from tests.trading.bot import Bot, buy, simulated, until
-from tests.trading.scripted import Reply, reset, silence
+from tests.trading import bot as bot_module
+from tests.trading.bot import Bot, Trader, buy, simulated, until
+from tests.trading.scripted import Reply, ScriptedGateway, reset, silence
 
 
 async def cut(bot: Bot) -> None:
@@ -297,3 +301,39 @@ async def test_what_is_placed_on_a_recovered_fill_comes_too_early() -> None:
         await restored(bot)
 
         assert bot.statuses("mine") == ["refused"]
+
+
+class Eager(Trader):
+    """Trades whenever it can."""
+
+    @on(CollectorUp)
+    def go(self, up: CollectorUp) -> Actions:
+        return [buy()] if up.collector == "orders venue" else []
+
+
+class GivesUp(ScriptedGateway):
+    """Its second stream is given up half a second after it was ready, as where a task of the gateway's is cancelled."""
+
+    streams, alive = 0, False
+
+    async def stream(self, report: Callable[[Report], None], ready: Callable[[], None]) -> None:
+        self.streams += 1
+        if self.streams == 2:
+            ready()
+            await asyncio.sleep(0.5)
+            raise asyncio.CancelledError
+        await super().stream(report, ready)
+
+
+@simulated
+async def test_no_new_risk_is_taken_on_a_stream_that_was_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bot_module, "Trader", Eager)
+    gateway = GivesUp()
+    async with Bot(gateway):
+        await asyncio.sleep(1)
+        placed = gateway.count("place")
+        gateway.then("balances", Reply(answers_s=3.0))
+        gateway.disconnect()
+        await until(lambda: gateway.streams == 3)
+        on_dead_stream = gateway.count("place") - placed
+    assert on_dead_stream == 0

@@ -1,6 +1,7 @@
 """What the venue says when it is asked every so often: what was never told is found, and nothing is invented."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -59,14 +60,19 @@ async def test_the_end_of_an_order_that_the_stream_never_told_is_found() -> None
 
 
 @simulated
-async def test_where_all_is_as_it_was_nothing_is_told() -> None:
+async def test_where_all_is_as_it_was_nothing_is_told_but_balances_of_which_orders_are_open() -> None:
     async with Bot() as bot:
+        bot.gateway.holdings["DOGE"] = Decimal(7)
+        await asyncio.sleep(31)
         await bot.open()
-        told = len(bot.events(Balance)), len(bot.events(OrderUpdate))
+        told = Counter(balance.currency for balance in bot.events(Balance))
+        updates = len(bot.events(OrderUpdate))
         await asyncio.sleep(100)
 
-        assert bot.gateway.count("open_orders") == 4
-        assert (len(bot.events(Balance)), len(bot.events(OrderUpdate))) == told
+        assert bot.gateway.count("open_orders") == 5
+        assert len(bot.events(OrderUpdate)) == updates
+        again = Counter(balance.currency for balance in bot.events(Balance)) - told
+        assert again == {"USDT": 3, "BTC": 3}
 
 
 @simulated
@@ -676,3 +682,36 @@ async def test_in_what_fees_were_paid_is_known_after_a_restart() -> None:
         await asyncio.sleep(100)
 
         assert reasons(again) == []
+
+
+@pytest.mark.parametrize("every_s", [1000, 20])
+@simulated
+async def test_a_shortfall_is_told_while_others_trade(every_s: float) -> None:
+    gateway = ScriptedGateway()
+    gateway.ledger.accept(buy(client_order_id="by hand", quantity="100"))
+    async with Bot(gateway) as bot:
+        bought = await bot.open(quantity="5")
+        bot.ledger.fill(bought, "5")
+        await bot.open(price="90")
+        gateway.holdings["BTC"] = Decimal(1)
+        async with asyncio.timeout(1200):
+            for _ in range(int(1000 / every_s)):
+                bot.ledger.fill("by hand", "0.001")
+                await asyncio.sleep(every_s)
+        told = reasons(bot)
+    assert told
+
+
+@simulated
+async def test_a_shortfall_is_told_while_the_bot_trades() -> None:
+    async with Bot() as bot:
+        bought = await bot.open(quantity="5")
+        bot.ledger.fill(bought, "5")
+        more = await bot.open(price="90")
+        bot.gateway.holdings["BTC"] = Decimal(1)
+        async with asyncio.timeout(1200):
+            for _ in range(25):
+                bot.ledger.fill(more, "0.001")
+                await asyncio.sleep(40)
+        told = reasons(bot)
+    assert told

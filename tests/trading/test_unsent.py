@@ -300,3 +300,14 @@ async def test_several_cancels_of_what_was_not_sent_are_done() -> None:
         assert {bot.outcome(cancel)[0] for cancel in cancels} == {"ActionDone"}
         assert bot.statuses(order) == ["failed"]
         storage.finish()
+
+
+@simulated
+async def test_a_cancel_beside_a_new_order_of_that_name_cancels_the_old_one() -> None:
+    async with Bot(names=("trader", "other")) as bot:
+        order = await bot.open(client_order_id="x")
+        cancel = CancelOrder(client_order_id="x")
+        bot.do(cancel, buy(client_order_id="x"), by="other")
+        await asyncio.sleep(1)
+        outcome, status = bot.outcome(cancel), bot.ledger.orders[order].status
+    assert status == "cancelled" or outcome[0] != "ActionDone", (outcome, status)

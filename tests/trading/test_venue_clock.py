@@ -4,7 +4,8 @@ import asyncio
 
 from bowstring.trading.messages import Fill
 from tests.trading.bot import Bot, simulated, until
-from tests.trading.scripted import ScriptedGateway, reset
+from tests.trading.crash import Lives
+from tests.trading.scripted import ScriptedGateway, reset, silence
 
 
 @simulated
@@ -36,3 +37,43 @@ async def test_a_step_of_the_venues_clock_hides_no_fill_from_a_proof_of_absence(
         await until(lambda: bot.status(order) != "unknown", within_s=200)
 
         assert bot.statuses(order) == ["unknown", "filled"]
+
+
+@simulated
+async def test_a_fill_is_found_where_the_first_answer_about_time_was_wrong() -> None:
+    lives = Lives()
+    lives.gateway.skew_s = 3600.0
+    async with lives.life() as bot:
+        bot.gateway.skew_s = 0.0
+        order = await bot.open()
+        lives.kill(bot)
+    await asyncio.sleep(300)
+    lives.ledger.now_ns = lives.gateway._now_ns
+    lives.ledger.fill(order, "5")
+    await asyncio.sleep(300)
+    async with lives.life() as bot:
+        await asyncio.sleep(100)
+        fills = [fill.trade_id for fill in bot.events(Fill)]
+    assert fills == ["1"]
+
+
+@simulated
+async def test_a_start_is_not_kept_up_for_an_hour_by_one_wrong_answer_about_the_time() -> None:
+    lives = Lives()
+    async with lives.life() as bot:
+        bot.gateway.then("place", silence())
+        order = bot.place()
+        await asyncio.sleep(1)
+        lives.kill(bot)
+    gateway = lives.gateway
+    asked = iter(range(10**9))
+    true_ns = gateway._now_ns
+
+    async def time_ns() -> int:
+        return true_ns() + (3600 * 10**9 if next(asked) == 1 else 0)  # 0: of the reconciliation, 1: of the doubt
+
+    gateway.time_ns = time_ns  # type: ignore[method-assign]
+    async with lives.life() as bot:
+        await asyncio.sleep(300)
+        status, closed = bot.status(order), bot.executor._desk.closed
+    assert (status, closed) == ("failed", "")

@@ -10,8 +10,8 @@ from bowstring.core.messages import Event
 from bowstring.market.instrument import Instrument
 from bowstring.trading.gateway import FillReport, OpenOrder, OrderReport
 from bowstring.trading.journal.port import Remembered
-from bowstring.trading.messages import FINAL, Fill, Position, ReconcileMismatch, Side
-from bowstring.trading.orders import EXACT, Order, advance, contradiction, is_denied, is_news
+from bowstring.trading.messages import Fill, Position, ReconcileMismatch, Side
+from bowstring.trading.orders import EXACT, Order, advance, contradiction, is_decided, is_news, lives_again
 from bowstring.trading.symbols import position_change
 
 FINISHED_KEPT = 10_000  # late reports come within seconds
@@ -22,8 +22,7 @@ CRASHED = "the bot ended before the outcome was known"
 class Blotter:
     """Orders by client order id: the ``live`` ones, and as many finished ones as late reports can concern.
 
-    ``external`` are the account's open orders that others placed, as the venue last showed them, by its own ids;
-    ``undead`` are own ones that it shows as open, and that have ended by all that was known.
+    ``external`` are the account's open orders that others placed, as the venue last showed them, by its own ids.
     """
 
     def __init__(self, venue: str) -> None:
@@ -37,7 +36,7 @@ class Blotter:
         self._positions: dict[tuple[str, str], Decimal] = {}
         self._fees: set[tuple[str, str]] = set()
         self.external: dict[str, OpenOrder] = {}
-        self.undead: dict[str, Order] = {}
+        self._problems_told: set[str] = set()
 
     def restore(self, remembered: Remembered) -> None:
         """Begin from what is on record. An order whose outcome it does not tell may be at the venue: it is unknown."""
@@ -78,14 +77,6 @@ class Blotter:
     def of(self, strategy: str) -> Sequence[Order]:
         """A strategy's live orders."""
         return [order for order in self.live.values() if order.strategy == strategy]
-
-    def standing(self) -> Sequence[Order]:
-        """The orders that may be open at the venue: the live and the undead ones."""
-        return [*self.live.values(), *self.undead.values()]
-
-    def find_standing(self, client_order_id: str) -> Order | None:
-        """An order that may be open at the venue."""
-        return self.live.get(client_order_id) or self.undead.get(client_order_id)
 
     def symbols_with_fills_to_come(self) -> Sequence[str]:
         """The symbols of live orders, and of finished ones that filled more than the fills that were told."""
@@ -130,13 +121,9 @@ class Blotter:
         order = self.find(report.client_order_id)
         if order is None:
             return []
-        events = self._advance(order, report)
-        now = self.find(report.client_order_id)
-        if now is not None and is_denied(now, report):
-            self.undead[now.client_order_id] = now
-        elif report.status in FINAL:
-            self.undead.pop(report.client_order_id, None)
-        return events
+        if lives_again(order, report):  # what a human said of its fills is void, too
+            report = replace(report, filled=max(report.filled, self.filled(order.client_order_id)))
+        return self._advance(order, report)
 
     def take_fill(self, report: FillReport, *, recovered: bool = False) -> list[Event]:
         """Take in one execution, once: the fill, the position it makes, and what it does to its order."""
@@ -151,7 +138,10 @@ class Blotter:
         self._fees.add((report.symbol, report.fee_currency))
         self._filled[order.client_order_id] = filled
         cumulative = OrderReport(
-            client_order_id=order.client_order_id, status="open", filled=filled, time_ns=report.time_ns
+            client_order_id=order.client_order_id,
+            status=order.status if is_decided(order) else "open",  # else it would live again
+            filled=filled,
+            time_ns=report.time_ns,
         )
         return [_fill(order, report, recovered=recovered), position, *self._advance(order, cumulative)]
 
@@ -176,12 +166,19 @@ class Blotter:
         events: list[Event] = []
         after = advance(order, report)
         problem = contradiction(order, report)
-        if problem and _known(after) != _known(order):  # else it is nothing new
+        if problem and self._is_new(problem, order, after, report):
             events.append(ReconcileMismatch(venue=self._venue, symbol=order.symbol, reason=problem))
         self._keep(after)
         if is_news(order, after):
             events.append(after.update())
         return events
+
+    def _is_new(self, problem: str, order: Order, after: Order, report: OrderReport) -> bool:
+        """Whether a problem was not told yet. Of two names for one order the state has one, whichever came first."""
+        was_told = problem in self._problems_told
+        self._problems_told.add(problem)
+        is_other_name = report.venue_order_id not in {"", order.venue_order_id}
+        return _known(after) != _known(order) or (is_other_name and not was_told)
 
     def _position(self, order: Order, report: FillReport) -> Position:
         key = order.strategy, order.symbol
@@ -204,9 +201,9 @@ class Blotter:
         self.live.pop(client_order_id, None)
         self._finished[client_order_id] = order
         if len(self._finished) > FINISHED_KEPT:
-            forgotten, _order = self._finished.popitem(last=False)
+            forgotten = next((name for name in self._finished if name not in self._short), client_order_id)
+            del self._finished[forgotten]
             self._filled.pop(forgotten, None)
-            self._short.pop(forgotten, None)
             self._trades.pop(forgotten, None)
 
 

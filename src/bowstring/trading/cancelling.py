@@ -65,7 +65,7 @@ class Canceller:
     async def _cancel_answered(self, order: Order) -> None:
         """Cancel once the order's own answer, or its deadline, has come: before, the cancel could overtake it."""
         await self._desk.until(lambda: self._status(order) != "pending", timeout_s=self._desk.answer_s)
-        now = self._desk.blotter.find_standing(order.client_order_id)
+        now = self._desk.blotter.live.get(order.client_order_id)
         if now is not None:
             await self._follow(now, self._request(now))
 
@@ -97,7 +97,7 @@ class Canceller:
 
     async def _end(self, order: Order) -> None:
         for pause_s in pauses(self._desk.clock):
-            now = self._desk.blotter.find_standing(order.client_order_id)
+            now = self._desk.blotter.live.get(order.client_order_id)
             if now is None:
                 return
             await asyncio.wait({self.cancel(now)}, timeout=AGAIN_S)
@@ -110,6 +110,6 @@ class Canceller:
         return self._status(order) is None or self._desk.reconciled_ns != reconciled_ns
 
     def _status(self, order: Order) -> OrderStatus | None:
-        """None: it is not open at the venue."""
-        now = self._desk.blotter.find_standing(order.client_order_id)
+        """None: it has ended."""
+        now = self._desk.blotter.live.get(order.client_order_id)
         return now.status if now else None

@@ -8,7 +8,7 @@ import asyncio
 import logging
 
 from bowstring.core.errors import ConfigError, Disconnected, NotSent, Rejected
-from bowstring.trading.desk import Desk
+from bowstring.trading.desk import Desk, given
 from bowstring.trading.gateway import Gateway
 
 PARTS = 3  # so often it is renewed within its time; Binance's example: every 30 s of 120
@@ -89,7 +89,7 @@ class DeadMan:
     async def _disarm(self) -> None:
         while self._calls:  # one that came in after this would arm it again
             await asyncio.wait(self._calls)
-        await self._desk.gateway.cancel_after(0)
+        await given(self._desk.gateway.cancel_after(0))
         self.is_armed = False
 
     async def _keep_on(self) -> None:

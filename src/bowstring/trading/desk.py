@@ -111,8 +111,10 @@ class Desk:
         if isinstance(report, OrderReport):
             return self.blotter.take_report(report)
         if isinstance(report, FillReport):
-            self.filled_ns[report.symbol] = self.clock.monotonic_ns()
-            return self.blotter.take_fill(report, recovered=recovered)
+            events = self.blotter.take_fill(report, recovered=recovered)
+            if events:
+                self.filled_ns[report.symbol] = self.clock.monotonic_ns()
+            return events
         self.balances[report.currency] = report
         venue = self.gateway.venue
         return [Balance(venue=venue, currency=report.currency, free=report.free, locked=report.locked)]

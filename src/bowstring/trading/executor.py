@@ -196,13 +196,13 @@ class OrderExecutor(Executor):
     def cancel(self, action: CancelOrder) -> Sent:
         """Cancel an order; one that has ended already needs none, one that was not sent yet will not be."""
         client_order_id = action.client_order_id
+        if order := self.blotter.live.get(client_order_id):
+            return self._canceller.cancel(order)
         reason = "it was cancelled before it was sent"
-        if self._unsent.withdraw(lambda order: new_id(order) == client_order_id, reason=reason):
-            return None
-        order = self.blotter.find(client_order_id)
-        if order is None:
+        is_unsent = self._unsent.withdraw(lambda order: new_id(order) == client_order_id, reason=reason)
+        if not is_unsent and self.blotter.find(client_order_id) is None:
             raise NotSent(f"{client_order_id} is no order of this bot")
-        return self._canceller.cancel(order) if self.blotter.find_standing(client_order_id) else None
+        return None
 
     @on(ComponentFailed)
     def clean_up(self, failed: ComponentFailed) -> None:
@@ -210,7 +210,7 @@ class OrderExecutor(Executor):
         if failed.role == "strategy" and failed.halted and self._on_halt == "cancel":
             name = failed.component
             self._unsent.withdraw(lambda order: order.strategy == name, reason=f"{name} was halted")
-            self._desk.own(self._canceller.end(one for one in self.blotter.standing() if one.strategy == name))
+            self._desk.own(self._canceller.end(self.blotter.of(name)))
 
     @on(KillSwitch)
     def kill(self, pulled: KillSwitch) -> None:
@@ -233,13 +233,13 @@ class OrderExecutor(Executor):
         """Cancel all open orders when trading is halted, if that is the policy."""
         if changed.state == "halted" and self._on_halt == "cancel":
             self._unsent.withdraw(lambda _order: True, reason="trading was halted")
-            self._desk.own(self._canceller.end(self.blotter.standing()))
+            self._desk.own(self._canceller.end(self.blotter.live.values()))
 
     @on(ReconcileMismatch)
     def end_what_lives(self, _mismatch: ReconcileMismatch) -> None:
         """Cancel what has come to life since trading was halted, if that is the policy."""
         if self._journal.risk.state == "halted" and self._on_halt == "cancel":
-            self._desk.own(self._canceller.end(self.blotter.standing()))
+            self._desk.own(self._canceller.end(self.blotter.live.values()))
 
     @on(Resumed)
     def remind(self, resumed: Resumed) -> None:
@@ -286,7 +286,7 @@ class OrderExecutor(Executor):
         try:
             async with asyncio.timeout(STOP_S - (DISARM_S if self._dead_man_s else 0)):
                 if self._on_stop == "cancel":
-                    await self._canceller.end(self.blotter.standing())
+                    await self._canceller.end(self.blotter.live.values())
                 else:
                     await self._desk.until(lambda: all(order.status == "open" for order in live.values()))
         except TimeoutError:
@@ -298,7 +298,7 @@ class OrderExecutor(Executor):
     def _in_doubt(self) -> list[Order]:
         """Orders that may be open, and are not as the policy for a stop has them."""
         is_sure = self._on_stop == "leave" and self._desk.reconciled_ns >= 0
-        return [order for order in self.blotter.standing() if not is_sure or order.status != "open"]
+        return [order for order in self.blotter.live.values() if not is_sure or order.status != "open"]
 
     def _on_stream(self, reason: str, retry_in_s: float) -> None:
         if reason:

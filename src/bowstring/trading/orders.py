@@ -2,6 +2,8 @@
 
 An order's state is the join of all that was ever reported of it: the highest status rank, the greatest cumulative
 fill. So reports may come late, twice or in any order, and some never: the state is the same, and never goes back.
+
+A human's word is no report: an order that the venue shows as open after a human has said that it ended is open.
 """
 
 from decimal import Context, Decimal
@@ -21,8 +23,8 @@ RANK: dict[OrderStatus, int] = {
     "unknown": 1,
     "failed": 2,
     "refused": 3,
-    "open": 4,  # above the two that we infer: an order that the venue shows is alive, whatever had been proven
-    "rejected": 5,
+    "rejected": 4,
+    "open": 5,  # above all that says that it never lived: an order that the venue shows is alive
     "expired": 6,
     "cancelled": 7,
     "filled": 8,
@@ -111,6 +113,8 @@ def intended(action: NewOrder) -> Order:
 
 def advance(order: Order, report: OrderReport) -> Order:
     """The order after a report: the join of the two. Of two reasons for one status the greater stays."""
+    if lives_again(order, report):
+        order = msgspec.structs.replace(order, status="unknown", reason="", filled=Decimal(0))
     status, reason = report.status, report.reason
     if report.filled >= order.quantity and status != "filled":
         status, reason = "filled", ""
@@ -128,22 +132,26 @@ def advance(order: Order, report: OrderReport) -> Order:
 
 def is_news(before: Order, after: Order) -> bool:
     """Whether a strategy is to be told. Another reason why an order never lived is none."""
-    if before.status in NEVER_LIVED and after.status in NEVER_LIVED:
+    if before.status in NEVER_LIVED and after.status in NEVER_LIVED and before.filled == after.filled:
         return False
     return (before.status, before.filled, before.venue_order_id) != (after.status, after.filled, after.venue_order_id)
 
 
-def is_denied(order: Order, report: OrderReport) -> bool:
-    """Whether the venue shows an order as open that has ended for another reason than its word on the order's end."""
-    is_own_word = order.status in NEVER_LIVED or order.reason.startswith(DECIDED)
-    return report.status == "open" and order.is_final and is_own_word
+def is_decided(order: Order) -> bool:
+    """Whether it has lived, and ended by a human's word."""
+    return order.is_final and order.status not in NEVER_LIVED and order.reason.startswith(DECIDED)
+
+
+def lives_again(order: Order, report: OrderReport) -> bool:
+    """Whether the venue shows an order as open of which a human has said that it ended."""
+    return report.status == "open" and is_decided(order)
 
 
 def contradiction(order: Order, report: OrderReport) -> str | None:
     """Why the report cannot be true together with what was known, so that a human must look; None if it can."""
     if report.filled > order.quantity:
         return f"{order.client_order_id} filled {report.filled:f} of {order.quantity:f}"
-    if order.status in NEVER_LIVED and _shows_life(report):
+    if lives_again(order, report) or (order.status in NEVER_LIVED and _shows_life(report)):
         return f"{order.client_order_id} was {order.status}, yet it is {report.status}, {report.filled:f} filled"
     if report.status in NEVER_LIVED and order.filled:
         return f"{order.client_order_id} has filled {order.filled:f}, yet it is {report.status}"

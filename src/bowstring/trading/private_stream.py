@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bowstring.core.errors import Disconnected
 from bowstring.core.supervision import keep_running
-from bowstring.trading.desk import Desk
+from bowstring.trading.desk import Desk, given
 from bowstring.trading.gateway import Report
 from bowstring.trading.reconciliation import Reconciliation
 
@@ -53,7 +53,7 @@ class PrivateStream:
             self._on_change("", 0.0)
 
     async def _listen(self, ready: Callable[[], None]) -> None:
-        await self._desk.gateway.stream(self._receive, ready)
+        await given(self._desk.gateway.stream(self._receive, ready))
         raise Disconnected("the private stream ended")
 
     async def _catch_up(self) -> None:

@@ -19,9 +19,9 @@ from bowstring.trading.desk import SHORT, Desk, Problem
 from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderReport
 from bowstring.trading.journal.port import Cursor
 from bowstring.trading.messages import ReconcileMismatch
-from bowstring.trading.orders import EXACT, Order
-from bowstring.trading.resolution import MARGIN_NS, REFUSALS, ref
-from bowstring.trading.symbols import base_of
+from bowstring.trading.orders import EXACT, NEVER_LIVED, Order
+from bowstring.trading.resolution import MARGIN_NS, REFUSALS, named, ref, unasked_key
+from bowstring.trading.symbols import base_of, quote_of
 
 FILLS = "fills"
 DOUBTED_S = 5.0  # a disagreement that is gone by then was none
@@ -78,13 +78,13 @@ class Reconciliation:
         unasked = list[Problem]()
         for order in live:
             if order.client_order_id not in shown:
-                async with self._asking(_order(order), order.symbol, unasked):
+                async with self._asking(named(order), order.symbol, unasked):
                     asked.append((order, await desk.ask(gateway.query(ref(order)))))
         since_ns = min(self._cursor_ns or now_ns, now_ns) - MARGIN_NS
         for symbol in symbols:
             async with self._asking(FILLS, symbol, unasked):
                 fills += await desk.fills_since(symbol, since_ns)
-        has_all = all(one.key != _unasked(FILLS, one.symbol) for one in unasked)
+        has_all = all(one.key != unasked_key(FILLS, one.symbol) for one in unasked)
         told = desk.balances_told
         balances = await desk.ask(gateway.balances())
         return _Answers(
@@ -103,7 +103,7 @@ class Reconciliation:
 
         Until `REFUSALS` of them came in a row the asking begins anew.
         """
-        key = _unasked(what, symbol)
+        key = unasked_key(what, symbol)
         try:
             yield
         except Rejected as error:
@@ -116,19 +116,19 @@ class Reconciliation:
 
     def _forget_refusals(self, live: Iterable[Order], symbols: Iterable[str]) -> None:
         """Only what is asked again may be refused again."""
-        questions = {_unasked(_order(order), order.symbol) for order in live}
-        questions.update(_unasked(FILLS, symbol) for symbol in symbols)
+        questions = {unasked_key(named(order), order.symbol) for order in live}
+        questions.update(unasked_key(FILLS, symbol) for symbol in symbols)
         self._refused = Counter({key: count for key, count in self._refused.items() if key in questions})
 
     def _plausible_ns(self, venue_ns: int) -> int:
         """The venue's time, but no later than its last answer and our clock make it: any one answer may be wrong.
 
-        So the first one does not move on a cursor that is on record.
+        So the first one does not move on a cursor that is on record, nor is it later than our time where there is none.
         """
         own_ns = self._desk.clock.monotonic_ns()
         before, self._told_ns = self._told_ns, (venue_ns, own_ns)
         if before is None:
-            return min(self._cursor_ns or venue_ns, venue_ns)
+            return min(self._cursor_ns or self._desk.clock.now_ns(), venue_ns)
         return min(venue_ns, before[0] + own_ns - before[1])
 
     def _take(self, answers: "_Answers") -> None:
@@ -149,27 +149,19 @@ class Reconciliation:
             news += desk.news(fill, recovered=True)
         for report in answers.reports():
             news += desk.news(report)
-        for balance in answers.balances:
-            if desk.balances.get(balance.currency) != balance:
+        symbols = {order.symbol for order in desk.blotter.live.values()}
+        traded = {*map(base_of, symbols), *map(quote_of, symbols)}
+        for balance in answers.balances:  # also one that is as it was: it shows what is open by now
+            if desk.balances.get(balance.currency) != balance or balance.currency in traded:
                 news += desk.news(balance)
         self._adopt(answers)
         news += self._mismatches(answers)
 
     def _adopt(self, answers: "_Answers") -> None:
-        """Orders that are not on record are somebody else's: they are known, and left alone.
-
-        One that ended while the venue was asked was open when it was shown.
-        """
-        blotter, open_orders = self._desk.blotter, answers.open_orders
-        own = {shown.report.client_order_id: blotter.find(shown.report.client_order_id) for shown in open_orders}
-        blotter.external = {
-            shown.report.venue_order_id: shown for shown in open_orders if own[shown.report.client_order_id] is None
-        }
-        blotter.undead = {
-            name: order
-            for name, order in own.items()
-            if order is not None and order.is_final and (name not in answers.was_live or name in blotter.undead)
-        }
+        """Orders that are not on record are somebody else's: they are known, and left alone."""
+        blotter = self._desk.blotter
+        others = (shown for shown in answers.open_orders if blotter.find(shown.report.client_order_id) is None)
+        blotter.external = {shown.report.venue_order_id: shown for shown in others}
 
     def _mismatches(self, answers: "_Answers") -> Iterator[ReconcileMismatch]:
         """What the two sides disagree about now, and did when it was found, long enough ago."""
@@ -177,13 +169,15 @@ class Reconciliation:
         found = [
             *answers.unasked,
             *self._lost(answers),
-            *self._undead(),
+            *self._ended(answers),
             *self._untold(),
             *self._shortfalls(answers.balances),
         ]
-        self._desk.problems = {problem.key: problem for problem in found}
+        standing = {key: one for key, one in self._desk.problems.items() if self._is_not_compared(key, answers)}
+        self._desk.problems = standing | {problem.key: problem for problem in found}
         problems = {problem.key: problem for problem in found if not self._desk.is_settled(problem.key, problem.amount)}
-        self._doubted_ns = {one.doubt: self._doubted_ns.get(one.doubt, now_ns) for one in problems.values()}
+        doubted = (*standing.values(), *problems.values())
+        self._doubted_ns = {one.doubt: self._doubted_ns.get(one.doubt, now_ns) for one in doubted}
         patience_ns = max(DOUBTED_S, self._desk.gateway.query_lag_s) * 1e9
         for problem in problems.values():
             is_lasting = now_ns - self._doubted_ns[problem.doubt] >= patience_ns
@@ -194,14 +188,21 @@ class Reconciliation:
     def _lost(self, answers: "_Answers") -> Iterator[Problem]:
         for order, report in answers.asked:
             now = self._desk.blotter.live.get(order.client_order_id)
-            if report is None and order.status == "open" and now is not None:
-                reason = f"{order.client_order_id} was open, and the venue does not know it"
+            if order.status == "open" and now is not None and (report is None or report.status in NEVER_LIVED):
+                word = "does not know it" if report is None else f"tells that it is {report.status}"
+                reason = f"{order.client_order_id} was open, and the venue {word}"
                 yield Problem(key=lost(order.client_order_id), symbol=order.symbol, reason=reason)
 
-    def _undead(self) -> Iterator[Problem]:
-        for order in self._desk.blotter.undead.values():
-            reason = f"{order.client_order_id} is {order.status}, and the venue shows it as open"
-            yield Problem(key=f"undead {order.client_order_id}", symbol=order.symbol, reason=reason)
+    def _ended(self, answers: "_Answers") -> Iterator[Problem]:
+        """What it shows as open in spite of its own word. One that ended while it was asked was open when it was shown.
+
+        It may be somebody else's, of the same name: venues keep names apart only while orders are open.
+        """
+        for shown in answers.open_orders:
+            order = self._desk.blotter.find(shown.report.client_order_id)
+            if order is not None and order.is_final and order.client_order_id not in answers.was_live:
+                reason = f"{order.client_order_id} is {order.status}, and the venue shows it as open"
+                yield Problem(key=f"ended {order.client_order_id}", symbol=order.symbol, reason=reason)
 
     def _untold(self) -> Iterator[Problem]:
         blotter = self._desk.blotter
@@ -213,14 +214,10 @@ class Reconciliation:
             yield Problem(key=key, symbol=order.symbol, reason=reason, amount=missing, sign=f"{told:f}")
 
     def _shortfalls(self, balances: Sequence[BalanceReport]) -> Iterator[Problem]:
-        """Where strategies have more than the account. What it has beyond is not the bot's business.
-
-        A balance may be behind what was filled a moment ago.
-        """
+        """Where strategies have more than the account. What it has beyond is not the bot's business."""
         desk = self._desk
         held = {balance.currency: EXACT.add(balance.free, balance.locked) for balance in balances}
-        since_ns = desk.clock.monotonic_ns() - int(desk.gateway.query_lag_s * 1e9)
-        behind = {base_of(symbol) for symbol, told_ns in desk.filled_ns.items() if told_ns > since_ns}
+        behind = self._behind()
         for symbol, currency, needed in desk.blotter.owned() if balances else ():
             there = held.get(currency, Decimal(0))
             if needed > there and currency not in behind:
@@ -228,18 +225,21 @@ class Reconciliation:
                 missing = EXACT.subtract(needed, there)
                 yield Problem(key=f"{SHORT} {symbol}", symbol=symbol, reason=reason, amount=missing)
 
+    def _is_not_compared(self, key: str, answers: "_Answers") -> bool:
+        """Whether a disagreement about a balance was not looked at this time: then it is as it was."""
+        if not key.startswith(SHORT):
+            return False
+        return not answers.balances or base_of(self._desk.problems[key].symbol) in self._behind()
+
+    def _behind(self) -> Collection[str]:
+        """Currencies of which a balance may be behind what was filled a moment ago."""
+        since_ns = self._desk.clock.monotonic_ns() - int(self._desk.gateway.query_lag_s * 1e9)
+        return {base_of(symbol) for symbol, told_ns in self._desk.filled_ns.items() if told_ns > since_ns}
+
 
 def lost(client_order_id: str) -> str:
     """The key of the disagreement that an open order is none at the venue."""
     return f"lost {client_order_id}"
-
-
-def _order(order: Order) -> str:
-    return f"order {order.client_order_id}"
-
-
-def _unasked(what: str, symbol: str) -> str:
-    return f"unasked {symbol} {what}"
 
 
 class _Answers(Struct, frozen=True, kw_only=True):

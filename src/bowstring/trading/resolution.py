@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from decimal import Decimal
 
 from bowstring.core.errors import Rejected
 from bowstring.core.supervision import pauses
@@ -13,6 +14,8 @@ from bowstring.trading.orders import Order
 AFTER_S = 0.01
 REFUSALS = 5  # in a row: one may be for another reason
 MARGIN_NS = 60 * 1_000_000_000  # a venue's clocks differ among themselves, and a fill that is told twice is one
+
+ZERO = Decimal(0)
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +58,7 @@ class Doubt:
     def _count_refusal(self, error: Rejected) -> None:
         self._refusals += 1
         order, desk = self._order, self._desk
-        if self._refusals == REFUSALS:
+        if self._refusals == REFUSALS and not desk.is_settled(unasked_key(named(order), order.symbol), ZERO):
             reason = f"{order.client_order_id} is unknown, and the venue does not tell of it: {error}"
             desk.tell([ReconcileMismatch(venue=desk.gateway.venue, symbol=order.symbol, reason=reason)])
             desk.notice()
@@ -65,6 +68,8 @@ class Doubt:
         asked_ns = self._desk.clock.monotonic_ns()
         now_ns = await self._desk.ask(self._desk.gateway.time_ns())
         if is_sent:
+            if now_ns < self._first_ns:  # the first answer, or this one, was wrong: begin anew
+                self._first_ns = self._heard_ns = 0
             self._first_ns = self._first_ns or now_ns
             self._heard_ns = self._heard_ns or self._desk.clock.monotonic_ns()
             passed_ns = min(now_ns - self._first_ns, asked_ns - self._heard_ns)  # the venue's clock may step
@@ -121,6 +126,16 @@ async def look_up(order: Order, *, desk: Desk) -> None:
         return
     if shown is not None:
         desk.take(shown)
+
+
+def named(order: Order) -> str:
+    """What the venue is asked about."""
+    return f"order {order.client_order_id}"
+
+
+def unasked_key(what: str, symbol: str) -> str:
+    """The key of the disagreement that the venue does not tell of an order, or of the fills of a symbol."""
+    return f"unasked {symbol} {what}"
 
 
 def ref(order: Order) -> OrderRef:

@@ -124,8 +124,15 @@ class Sender:
         self._desk.own(self._resolve(order, request))
 
     async def _resolve(self, order: Order, request: Answer | None) -> None:
+        if request is not None:
+            self._desk.own(self._call_off(order, request))
         await Doubt(order, desk=self._desk, request=request).resolve()
         self._doubted.discard(order.client_order_id)
+
+    async def _call_off(self, order: Order, request: Answer) -> None:
+        """See to it that what has ended is not sent any more, as where a human has said so."""
+        await self._desk.until(lambda: request.done() or order.client_order_id not in self._desk.blotter.live)
+        request.cancel()
 
 
 def _read(client_order_id: str, answer: Answer) -> OrderReport:

@@ -21,7 +21,8 @@ from bowstring.trading.messages import Fill, Position, ReconcileMismatch
 from bowstring.trading.new_orders import NewOrder
 from tests.trading.bot import Bot, Do, Feed, Recorder, Trader, buy, simulated, until
 from tests.trading.control.operator import Operator
-from tests.trading.scripted import Reply, ScriptedGateway, reset, silence
+from tests.trading.crash import Lives
+from tests.trading.scripted import Reply, ScriptedGateway, rejected, reset, silence
 
 BTC = "BTC/USDT"
 
@@ -217,3 +218,63 @@ async def test_a_human_may_decide_about_an_open_order_of_a_venue_that_is_gone(al
         is_done, _text = await alice.decide(order, "cancelled", "0")
     assert is_done
     assert again.left == ""
+
+
+@simulated
+async def test_an_unknown_order_of_which_the_venue_does_not_tell_stays_accepted(alice: Operator) -> None:
+    lives = Lives()
+    lives.journal = alice.journal
+    refuses = lambda method: rejected() if method == "query" else None  # noqa: E731
+    async with lives.life() as bot:
+        bot.gateway.script = refuses
+        bot.gateway.then("place", silence())
+        bot.place()
+        await until(lambda: reasons(bot), within_s=200)
+        await asyncio.sleep(200)
+        done, text = await alice.tell(Accept(operator="alice", why="seen", venue="venue", symbol="BTC/USDT"))
+        assert done, text
+        await asyncio.sleep(200)
+        assert bot.executor._desk.disputed == {}
+        lives.kill(bot)
+    lives.gateway.script = refuses
+    async with lives.life() as bot:
+        await asyncio.sleep(200)
+        disputed = dict(bot.executor._desk.disputed)
+    assert disputed == {}
+
+
+@simulated
+async def test_what_a_human_has_decided_is_not_sent_any_more(alice: Operator) -> None:
+    gateway = ScriptedGateway(is_async=True, validity_s=3.0)
+    gateway.queue_s = 8.0
+    async with Bot(gateway, journal=alice.journal) as bot:
+        order = bot.place()
+        await until(lambda: bot.status(order) == "unknown")
+        done, text = await alice.decide(order, "failed")
+        assert done, text
+        assert gateway.count("place") == 0
+        await asyncio.sleep(20)
+        sent = gateway.count("place", order)
+        gateway.queue_s = 0.0
+    assert sent == 0
+
+
+@simulated
+async def test_an_accepted_shortfall_stays_accepted(alice: Operator) -> None:
+    async with Bot(journal=alice.journal) as bot:
+        bought = await bot.open(quantity="5")
+        bot.ledger.fill(bought, "5")
+        more = await bot.open(price="90")
+        bot.gateway.holdings["BTC"] = Decimal(1)
+        await until(lambda: bot.events(ReconcileMismatch), within_s=300)
+        assert "positions are" in reasons(bot)[0]
+        asked = bot.gateway.count("balances")
+        bot.gateway.holdings["BTC"] = Decimal("1.001")
+        bot.ledger.fill(more, "0.001")  # so balances are not compared the next time
+        await until(lambda: bot.gateway.count("balances") > asked)
+        await asyncio.sleep(1)
+        done, text = await alice.tell(Accept(operator="alice", why="sold by hand", venue="venue", symbol="BTC/USDT"))
+        assert done, text
+        await asyncio.sleep(300)
+        disputed = dict(bot.executor._desk.disputed)
+    assert disputed == {}

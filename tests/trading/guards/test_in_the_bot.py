@@ -9,6 +9,7 @@ import pytest
 
 from bowstring.core.components import Guard
 from bowstring.core.messages import ActionRefused, Together
+from bowstring.trading.gateway import BalanceReport
 from bowstring.trading.guards import (
     MaxExposure,
     MaxOpenOrders,
@@ -24,7 +25,7 @@ from bowstring.trading.messages import Fill, Side
 from bowstring.trading.new_orders import NewOrder
 from tests.trading.bot import Bot, buy, simulated, until
 from tests.trading.guards.told import quote
-from tests.trading.scripted import SYMBOL, ScriptedGateway, rejected, reset, silence
+from tests.trading.scripted import SYMBOL, Reply, ScriptedGateway, rejected, reset, silence
 
 
 class NoFours(OrderGuard):
@@ -190,3 +191,24 @@ async def test_an_order_that_came_to_nothing_by_a_reset_counts_meanwhile() -> No
 
         await until(lambda: bot.status(lost) == "failed")
         await bot.open()
+
+
+@simulated
+async def test_a_balance_that_comes_before_its_order_is_open_is_not_held_against_it_for_ever() -> None:
+    gateway = ScriptedGateway()
+    shown = BalanceReport(currency="USDT", free=Decimal(1000), locked=Decimal(0))
+    gateway._balances = lambda: [shown]  # type: ignore[method-assign]
+    async with Bot(gateway, guards=[ReserveBalance()]) as bot:
+        gateway.then("place", Reply(arrives_s=0.0, answers_s=0.5))
+        gateway.delays_s = lambda: (0.5,)
+        first = bot.place()  # needs 500
+        await asyncio.sleep(0.01)
+        shown = BalanceReport(currency="USDT", free=Decimal(500), locked=Decimal(500))
+        gateway.delays_s = lambda: (0.0,)
+        gateway.publish(shown)
+        await until(lambda: bot.status(first) == "open")
+        await asyncio.sleep(200)
+        second = bot.place(quantity="4")  # needs 400 of 500
+        await asyncio.sleep(1)
+        outcome = bot.outcome(second)
+    assert second in bot.ledger.orders, outcome

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError
 from bowstring.trading.journal import commands
+from bowstring.trading.journal import file as file_module
+from bowstring.trading.journal.database import open_database
 from bowstring.trading.journal.file import JournalFile
 from bowstring.trading.journal.port import Cursor
+from bowstring.trading.journal.schema import MIGRATIONS
 from bowstring.trading.messages import GuardState, OperatorDecision, ReconcileMismatch, RiskStateChanged
 from tests.trading.journal.orders import VENUE, Known, known, life, order
 
@@ -170,3 +174,27 @@ def test_a_file_that_was_cut(files: Files, share: float) -> None:
         if not found(path):
             assert exported(path) == sound
         opened(path)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_lost_commits_are_told_where_the_journal_is_migrated(
+    version: int, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, copied = tmp_path / "bot.journal", tmp_path / "copy.journal"
+    with monkeypatch.context() as patch:
+        patch.setattr(file_module, "open_database", partial(open_database, migrations=MIGRATIONS[:version]))
+        journal = JournalFile(path, threads=False)
+        journal.open(Clock())
+        journal.close()
+        journal.open(Clock())
+        for name in "abcdefgh":
+            journal.record([order(name)])
+        copied.write_bytes(path.read_bytes())
+        log = bytearray(Path(f"{path}-wal").read_bytes())
+        journal.close()
+    log[int(0.7 * len(log))] ^= 1
+    Path(f"{copied}-wal").write_bytes(log)
+    journal = JournalFile(copied, threads=False)
+    journal.open(Clock())
+    journal.close()
+    assert "transactions at the end of its log cannot be read" in caplog.text

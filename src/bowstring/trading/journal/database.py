@@ -1,5 +1,6 @@
 """The file of a journal as a SQLite database: made whole or not at all, checked before it is trusted, never mended."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import apsw
 from bowstring.core.errors import ConfigError, NotRecorded
 from bowstring.trading.journal.rows import Damaged, Row, Values, columns, unsealed
 from bowstring.trading.journal.schema import APPLICATION_ID, MIGRATIONS
+from bowstring.trading.journal.wal import unread_commits
 
 MAGIC = b"SQLite format 3\0"
 PAGE_BYTES = 1024  # a commit changes few rows in some places: of larger pages it writes three times as much
@@ -22,6 +24,8 @@ STORAGE = apsw.FullError, apsw.IOError, apsw.BusyError, apsw.CantOpenError, apsw
 """What says nothing about the file's content."""
 
 R = TypeVar("R", bound=Row)
+
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -147,6 +151,7 @@ def open_database(path: Path, *, synchronous: int, migrations: Sequence[str] = M
         check_header(path)
         database = Database(path, synchronous=synchronous)
         try:
+            _warn_of_lost_commits(database)  # what is written next is in their place
             _migrate(database, migrations)
             check_content(database, migrations)
         except BaseException:
@@ -268,6 +273,17 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _warn_of_lost_commits(database: Database) -> None:
+    lost = unread_commits(database.path, database.log_frames, page_bytes=PAGE_BYTES)
+    if lost:
+        log.error(
+            "journal %s: %d transactions at the end of its log cannot be read, as after a loss of power; look for "
+            "orders at the venue that the bot does not know",
+            database.path,
+            lost,
+        )
 
 
 def _migrate(database: Database, migrations: Sequence[str]) -> None:

@@ -24,10 +24,9 @@ try:
 
     from bowstring.trading.journal import reading
     from bowstring.trading.journal.checkpoints import Checkpointer, Checkpoints, Inline
-    from bowstring.trading.journal.database import PAGE_BYTES, Database, open_database, unusable
+    from bowstring.trading.journal.database import Database, open_database, unusable
     from bowstring.trading.journal.group_commit import GroupCommit
     from bowstring.trading.journal.scribe import EVENTS_KEPT, Scribe
-    from bowstring.trading.journal.wal import unread_commits
 except ModuleNotFoundError as missing:
     raise MissingExtra(missing, user="a journal in a file", extra="journal") from None
 
@@ -160,7 +159,6 @@ class JournalFile:
         self._clock = clock
         self._database = database = open_database(self._path, synchronous=SYNCHRONOUS[self._durability])
         try:
-            self._warn_of_lost_commits()
             self.risk = self._read(lambda: reading.risk(database))
             self._guards = self._read(lambda: reading.guard_states(database))
             self._recalled = self._read(lambda: reading.recall_all(database))  # what is damaged is not written to
@@ -171,16 +169,6 @@ class JournalFile:
             database.moves_log_at_close(False)  # what is refused stays as it is
             database.close()
             raise
-
-    def _warn_of_lost_commits(self) -> None:
-        lost = unread_commits(self._path, self._database.log_frames, page_bytes=PAGE_BYTES)
-        if lost:
-            log.error(
-                "journal %s: %d transactions at the end of its log cannot be read, as after a loss of power; look for "
-                "orders at the venue that the bot does not know",
-                self._path,
-                lost,
-            )
 
     def _begin_epoch(self) -> Scribe:
         database, now_ns = self._database, self._clock.now_ns()
