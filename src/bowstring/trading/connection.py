@@ -9,6 +9,7 @@ from bowstring.market.instrument import Instrument, InstrumentListed
 from bowstring.trading.dead_man import DeadMan
 from bowstring.trading.desk import Desk, given
 from bowstring.trading.journal.account_lock import AccountLock
+from bowstring.trading.messages import GuardState
 
 FATAL = ConfigError, Rejected  # another attempt does not mend a key that is refused, or a second bot
 OPEN_S = 30.0
@@ -29,11 +30,13 @@ class Connection:
     async def make(self) -> None:
         """Connect, however often that has to be tried, and tell what can be traded.
 
-        Raises `ConfigError` where another process trades on the account, and `Rejected` where the venue says no.
+        Raises `ConfigError` where another process trades on the account, or the journal is of another account, and
+        `Rejected` where the venue says no.
         """
         desk = self._desk
         instruments = await desk.insist(self._open, "connected", fatal=FATAL)
         self._lock.acquire(desk.gateway.account, now_ns=desk.clock.now_ns())
+        self._check_account()
         self.is_made = True
         desk.blotter.instruments = {instrument.symbol: instrument for instrument in instruments}
         desk.tell(InstrumentListed(symbol=instrument.symbol, instrument=instrument) for instrument in instruments)
@@ -53,6 +56,18 @@ class Connection:
             log.error("%s: failed to close", desk.gateway.venue, exc_info=error)
         self._lock.release()
         return left
+
+    def _check_account(self) -> None:
+        """What is on record, of orders and positions, is of one account at the venue: it says nothing of another."""
+        desk = self._desk
+        venue, account = desk.gateway.venue, desk.gateway.account
+        kept = GuardState(guard=f"account at {venue}", state=account)
+        known = desk.journal.guard_states().get(kept.guard)
+        if known is None:
+            desk.keep([kept])
+        elif known != account:
+            what = [f"account {one}" if one else "an account on paper" for one in (known, account)]
+            raise ConfigError(f"the journal is of {what[0]}, and this is {what[1]}: give {venue} a journal of its own")
 
     async def _open(self) -> Sequence[Instrument]:
         try:

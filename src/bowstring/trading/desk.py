@@ -57,7 +57,7 @@ class Desk:
     why no new risk may be taken in it; ``problems`` are all present disagreements, by their keys.
     ``balances`` are the latest, and ``balances_told`` counts those that the private stream told, and fills, which
     change them; ``filled_ns`` says by symbol when the latest fill was told. While ``is_asking`` the venue is asked how
-    things stand; ``reconciled_ns`` is when it last told in full, -1: never. Both are on the monotonic clock.
+    things stand, until it has told; ``reconciled_ns`` is when it last did, -1: never. Both are on the monotonic clock.
     ``answer_s`` is how long a request may go unanswered: at least as long as the venue may still accept it.
     ``journal_failure`` says why no new order is sent at all, ``unrecorded`` why the latest one was not.
     """

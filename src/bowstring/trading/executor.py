@@ -102,6 +102,7 @@ class OrderExecutor(Executor):
         self._gateway = gateway
         self._journal = journal_of(journal)
         self._journal_is_open = False
+        self._files: ControlFiles | None = None
         self._control: Control | None = None
         self._on_stop = on_stop
         self._on_halt = on_halt
@@ -123,7 +124,8 @@ class OrderExecutor(Executor):
         self._journal_is_open = True
         self._recovery = Recovery(desk, on_stream=self._on_stream)
         if self._journal.control_file:
-            desk.killed = ControlFiles(self._journal.control_file).killed
+            self._files = ControlFiles(self._journal.control_file)
+            desk.killed = self._files.killed
         if is_first and self._journal.control_file:
             control = Control(desk, engine=self.engine)
             control.begin()
@@ -230,7 +232,13 @@ class OrderExecutor(Executor):
 
     @on(RiskStateChanged)
     def wind_down(self, changed: RiskStateChanged) -> None:
-        """Cancel all open orders when trading is halted, if that is the policy."""
+        """Cancel all open orders when trading is halted, if that is the policy.
+
+        Where the journal cannot keep that less risk is to be taken, the kill switch keeps it for the next start.
+        """
+        files = self._files
+        if changed.state != "active" and self._desk.journal_failure and files is not None and not files.killed():
+            self._pull_kill(files, f"{changed.reason} ({changed.by})")
         if changed.state == "halted" and self._on_halt == "cancel":
             self._unsent.withdraw(lambda _order: True, reason="trading was halted")
             self._desk.own(self._canceller.end(self.blotter.live.values()))
@@ -258,6 +266,12 @@ class OrderExecutor(Executor):
                 self._halt_others(reason, by=by)
             now_ns = self.clock.now_ns()
             self._desk.tell([RiskStateChanged(state=state, reason=reason, by=by, time_ns=now_ns)])
+
+    def _pull_kill(self, files: ControlFiles, reason: str) -> None:
+        try:
+            files.pull(reason)
+        except OSError as error:
+            log.critical("%s: %s is not on record, nor can it be: %r", self.name, reason, error)
 
     def _when_ready(self, action: NewOrder, send: Callable[[], Sent]) -> Sent:
         if not self._unsent.is_ready(action):

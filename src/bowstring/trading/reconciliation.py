@@ -42,10 +42,8 @@ class Reconciliation:
         """Ask for everything once, and take in the answers. Raises what the gateway raises, and takes in none then."""
         async with self._lock:
             self._desk.is_asking = True
-            try:
-                self._take(await self._ask())
-            finally:
-                self._desk.is_asking = False
+            self._take(await self._ask())
+            self._desk.is_asking = False
             self._desk.reconciled_ns = self._desk.clock.monotonic_ns()
         self._desk.notice()
 

@@ -17,7 +17,7 @@ from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.gateway import BalanceReport, OrderReport
 from bowstring.trading.journal.memory import MemoryJournal
 from bowstring.trading.journal.port import News
-from bowstring.trading.messages import Fill, Position, ReconcileMismatch
+from bowstring.trading.messages import Fill, Position, ReconcileMismatch, RiskAlarm, RiskState
 from bowstring.trading.new_orders import NewOrder
 from tests.trading.bot import Bot, Do, Feed, Recorder, Trader, buy, simulated, until
 from tests.trading.control.operator import Operator
@@ -278,3 +278,62 @@ async def test_an_accepted_shortfall_stays_accepted(alice: Operator) -> None:
         await asyncio.sleep(300)
         disputed = dict(bot.executor._desk.disputed)
     assert disputed == {}
+
+
+@simulated
+async def test_a_position_is_not_set_between_two_attempts_to_ask(alice: Operator) -> None:
+    async with Bot(journal=alice.journal) as bot:
+        await bot.open()
+        bot.gateway.script = lambda method: reset() if method == "open_orders" else None
+        await asyncio.sleep(60)  # it is tried again and again, with pauses
+        answer = await alice.tell(to_five())
+        _is_done, status = await alice.tell(Status(operator="", why=""))
+        bot.gateway.script = lambda _method: None
+        await asyncio.sleep(40)
+
+        assert answer == (
+            False,
+            "venue: it is asked how things stand, and fills may come of that: give it again when it has told",
+        )
+        assert "venue: asked how things stand, it has not told in full for 60 s" in status
+        assert (await alice.tell(to_five()))[0]
+
+
+@simulated
+async def test_a_decision_about_an_order_helps_a_start_whose_venue_is_out_of_reach(alice: Operator) -> None:
+    async with Bot(journal=alice.journal) as bot:
+        bot.gateway.hides_orders = True
+        bot.gateway.stop_clock()
+        bot.gateway.then("place", silence())
+        order = bot.place()
+        await until(lambda: bot.status(order) == "unknown")
+    gone = ScriptedGateway()
+    gone.script = lambda method: reset() if method == "open" else None
+    again = Bot(gone, journal=alice.journal)
+    running = asyncio.create_task(again.engine.run())
+    await asyncio.sleep(1)
+    answer = await alice.decide(order, "failed")
+    await asyncio.sleep(1)
+    again.engine.stop()
+    await running
+
+    assert answer == (True, f"order {order} is failed, 0 of 5 filled")
+
+
+@pytest.mark.parametrize("state", ["halted", "reducing"])
+@simulated
+async def test_what_a_failed_journal_cannot_keep_the_kill_switch_does(state: RiskState, alice: Operator) -> None:
+    journal = Full(control_file=alice.journal.control_file)
+    async with Bot(journal=journal) as bot:
+        order = await bot.open()
+        journal.is_full = True
+        bot.ledger.fill(order, "1")
+        await asyncio.sleep(1)
+        bot.publish(RiskAlarm(state=state, reason="too much lost", by="DailyLoss"))
+        await asyncio.sleep(1)
+
+        assert alice.files.kill_reason() == "too much lost (DailyLoss)"
+    async with Bot(journal=alice.journal) as again:  # what it had on record says nothing of that
+        assert again.outcome(again.place())[0] == "ActionRefused"
+        await asyncio.sleep(1)
+        assert alice.journal.risk.state == "halted"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from bowstring.core.components import Running
-from bowstring.core.errors import BadMessage, ConfigError, EventsMissed, Refused
+from bowstring.core.errors import BadMessage, ConfigError, EventsMissed, NotRecorded, Refused
 from bowstring.trading.control.commands import (
     Accept,
     Activate,
@@ -78,7 +78,7 @@ class Control:
             venues = [hand.desk.gateway.venue for hand in self._hands()]
             try:
                 orders = self._desk.journal.strays(venues)
-            except ConfigError as error:
+            except (ConfigError, NotRecorded) as error:
                 log.error("%s", error)
                 return []
             self._strays = [f"{one.client_order_id} ({one.venue}, {one.symbol}, {one.status})" for one in orders]

@@ -14,6 +14,7 @@ from bowstring.trading.orders import DECIDED, Order
 from bowstring.trading.reconciliation import lost
 
 ZERO = Decimal(0)
+SILENT_S = 30.0
 AccountCommand = DecideOrder | Accept | SetPosition
 """What is for one account."""
 
@@ -27,7 +28,7 @@ class Hand:
 
     def is_ready_for(self, command: AnyCommand) -> bool:
         """Whether it knows what the command is about: an order from its record, all else once the venue was asked."""
-        return bool(self.desk.blotter.instruments if isinstance(command, DecideOrder) else self.desk.reconciled_ns >= 0)
+        return isinstance(command, DecideOrder) or self.desk.reconciled_ns >= 0
 
     def concerns(self, command: AnyCommand) -> bool:
         """Whether a command is for this account."""
@@ -59,6 +60,8 @@ class Hand:
             yield f"{venue}: no orders, {why}"
         if why := desk.down or desk.paused or desk.unguarded():
             yield f"{venue}: no new risk, {why}"
+        if (silent_s := (desk.clock.monotonic_ns() - desk.reconciled_ns) / 1e9) > SILENT_S and desk.is_asking:
+            yield f"{venue}: asked how things stand, it has not told in full for {silent_s:.0f} s"
         yield from (f"{venue}: no new risk in {symbol}, {reason}" for symbol, reason in desk.disputed.items())
         yield from self._other_problems()
         for order in desk.blotter.live.values():
@@ -117,8 +120,8 @@ class Hand:
 
     def _set_position(self, command: SetPosition) -> str:
         self._check_asked()
-        if why := self.desk.down or ("it is being asked how things stand" if self.desk.is_asking else ""):
-            raise Refused(f"{command.venue}: {why}, and fills may come of that: give it again when it is done")
+        if why := self.desk.down or ("it is asked how things stand" if self.desk.is_asking else ""):
+            raise Refused(f"{command.venue}: {why}, and fills may come of that: give it again when it has told")
         blotter = self.desk.blotter
         held = {(one.strategy, one.symbol): one.quantity for one in blotter.positions()}
         known = sorted({*self._strategies, *(strategy for strategy, _symbol in held)})
