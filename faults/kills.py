@@ -96,6 +96,7 @@ def _life(bench: Bench, number: int, *, kills: int) -> Life:
             addresses=running.addresses,
             account=running.account(ACCOUNT),
             folder=str(folder),
+            durability="power" if number % 2 else "process",
             truth=Truth(held_s=HELD_S + BUSY_S),
             mutant=bench.mutant,
         )
@@ -192,7 +193,7 @@ def _count(findings: Sequence[Finding], rule: str) -> int:
 ROW = Row(
     id="F1",
     fault="kill -9 at a random moment under load",
-    how="SIGKILL after 0.1-0.3 s of load, or while recovering; a new process on the same journal",
+    how="SIGKILL after 0.1-0.3 s of load, or while recovering; a new process on the same journal, half with power",
     promise="1,000 kills: I1-I5 hold",
     run=run,
 )

@@ -19,7 +19,7 @@ from faults.exchange import Exchange
 from faults.figures import Figure, Note, Outcome, Within, Zero
 from faults.haste import HASTE
 from faults.oracle import Finding
-from faults.row import Bench, Row
+from faults.row import Bench, Form, Row
 from faults.trial import ACCOUNT, Trial, hear_all, outcome, trial, zeros
 
 Refusal = Literal["429", "418"]
@@ -28,8 +28,11 @@ REFUSALS: tuple[Refusal, ...] = ("429", "418")
 ASKED: tuple[Asked, ...] = ("orders", "queries")
 WAYS: tuple[OrdersOver, ...] = ("ws", "rest")
 SILENCE_S = (1, 2)
-READ_S = 0.05
-"""So long after a refusal it may still be on its way, between two processes that others keep from running."""
+READ_S: Mapping[Form, float] = {"short": 0.15, "long": 0.05}
+"""So long after a refusal it may still be on its way, between two processes that others keep from running.
+
+The short form runs beside other rows.
+"""
 RECONCILE_S = 0.3
 HIT_S = 30.0
 
@@ -70,13 +73,14 @@ def run(bench: Bench) -> Outcome:
     silences = [too_soon for part in parts for too_soon in part.too_soon]
     findings = [*siege.findings, *(finding for part in parts for finding in part.findings)]
     requests = sum(part.requests for part in parts)
+    read_s = READ_S[bench.form]
     figures: Sequence[Figure] = [
         Note(
             f"{len(silences):,} times refused with 429 or 418, for {SILENCE_S[0]} or {SILENCE_S[1]} s;"
             f" {requests:,} requests in all"
         ),
         Zero(
-            f"silences with a request that was sent {READ_S:g} s after the refusal or later, and came before their end",
+            f"silences with a request that was sent {read_s:g} s after the refusal or later, and came before their end",
             sum(map(bool, silences)),
             len(silences),
         ),
@@ -120,7 +124,7 @@ def _storm(bench: Bench, way: OrdersOver) -> Storm:
     return Storm(
         [*stuck, *judgement.findings],
         requests=len(requests),
-        too_soon=[[*_too_soon(requests, began_s, ends_s)] for began_s, ends_s in silences],
+        too_soon=[[*_too_soon(requests, began_s, ends_s, read_s=READ_S[bench.form])] for began_s, ends_s in silences],
     )
 
 
@@ -176,11 +180,11 @@ def _came_s(request: Request) -> float:
     return convert(request["received_us"], int) / 1e6
 
 
-def _too_soon(requests: Sequence[Request], began_s: float, ends_s: float) -> Iterator[Finding]:
+def _too_soon(requests: Sequence[Request], began_s: float, ends_s: float, *, read_s: float) -> Iterator[Finding]:
     """Requests that were sent once the refusal must have been read, and came before the silence was over."""
     for request in requests:
         came_s = _came_s(request)
-        if began_s + READ_S < _sent_s(request) and came_s < ends_s:
+        if began_s + read_s < _sent_s(request) and came_s < ends_s:
             text = f"{request['method']} came {came_s - began_s:.3f} s after a refusal for {ends_s - began_s:g} s"
             yield Finding("limits", text)
 
