@@ -147,7 +147,8 @@ order a at binance, by bidder: buy 0.00000005 BTC/USDT at 65000.10, gtc
 
 @pytest.mark.usefixtures("journal")
 def test_show_knows_no_other_order(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "show", path, "z") == ("", f"bowstring: no order z is on record in {path}\n", 2)
+    told = f"bowstring: no order z is on record in {path}: `bowstring journal export {path}` has all\n"
+    assert run(capsys, "show", path, "z") == ("", told, 2)
 
 
 @pytest.mark.usefixtures("journal")
@@ -196,10 +197,12 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, command: str, capsys: pyt
     other = tmp_path / "notes.txt"
     other.write_text("mine\n" * 100)
 
-    missing = f"bowstring: there is no journal {tmp_path / 'none'}\n"
+    missing = f"bowstring: there is no journal {tmp_path / 'none'}: give the path that its bot was given\n"
     assert run(capsys, command, tmp_path / "none") == ("", missing, 2)
-    foreign = f"bowstring: {other} is no journal of bowstring's: give the path of one, or a new one\n"
+    foreign = f"bowstring: {other} is no journal of bowstring's: give the path of one\n"
     assert run(capsys, command, other) == ("", foreign, 2)
+    folder = f"bowstring: {tmp_path} is a folder: give the path of a journal\n"
+    assert run(capsys, command, tmp_path) == ("", folder, 2)
 
 
 @pytest.mark.parametrize("command", ["show", "export", "verify"])
@@ -268,6 +271,29 @@ def test_nothing_is_changed(journal: JournalFile, path: Path, end: Callable[[Jou
     assert list(commands.export(found))
     assert contents(found) == before
     journal.record([order("after")])
+
+
+def _damage_log(path: Path) -> None:
+    """Change a bit in the first page of the log, as it was left by a process that was killed."""
+    log = bytearray(Path(f"{path}-wal").read_bytes())
+    log[100] ^= 1
+    Path(f"{path}-wal").write_bytes(log)
+
+
+@pytest.mark.parametrize("arguments", [["show"], ["show", "z"], ["export"]])
+def test_what_lies_behind_damage_of_the_log_is_warned_of(
+    journal: JournalFile, path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, *order = arguments
+    killed = _kill(journal, path)
+    _damage_log(killed)
+    (finding,) = list(commands.verify(killed))
+    output, errors, code = run(capsys, command, killed, *order)
+
+    assert finding.startswith("log: ")
+    assert errors.splitlines()[0] == f"bowstring: {finding}; what is told here is from before them"
+    assert bool(output) != bool(order)
+    assert code == (2 if order else 1)
 
 
 class ReadOnlyFolder(Disk):

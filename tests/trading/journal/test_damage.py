@@ -143,6 +143,14 @@ def test_a_transaction_that_was_not_finished_is_no_damage(files: Files) -> None:
         assert found(path) == []
 
 
+def test_a_log_that_is_zeros_after_a_transaction_is_no_damage_either(files: Files) -> None:
+    with copy(files.main, files.log) as path:
+        without_last = exported(path)
+    with copy(files.main, files.log + bytes(len(files.longer_log) - len(files.log))) as path:
+        assert found(path) == []
+        assert exported(path) == without_last
+
+
 def test_a_log_that_was_just_begun_anew_is_no_damage(files: Files, tmp_path: Path) -> None:
     header = Files(tmp_path).log[:HEADER_BYTES]  # another one's: of other salts
     with copy(files.main, header + files.log[HEADER_BYTES:]) as path:

@@ -54,6 +54,17 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         opened(path)
 
 
+def test_a_folder_is_no_journal_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "ops"
+    path.mkdir()
+    with pytest.raises(
+        ConfigError, match=f"^journal {path} is a folder: give the path of a file in it, as bot.journal$"
+    ):
+        opened(path)
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
 # The file
 
 

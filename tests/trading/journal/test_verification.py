@@ -18,6 +18,7 @@ from bowstring.trading.control.commands import SetPosition
 from bowstring.trading.journal import commands
 from bowstring.trading.journal.database import open_records
 from bowstring.trading.journal.file import JournalFile
+from bowstring.trading.journal.port import Cursor
 from bowstring.trading.journal.rows import (
     FillRow,
     IntentRow,
@@ -30,6 +31,7 @@ from bowstring.trading.journal.rows import (
     insert,
     sealed,
 )
+from bowstring.trading.messages import OperatorDecision, ReconcileMismatch, RiskStateChanged
 from tests.trading.bot import Bot, simulated, until
 from tests.trading.control.operator import Operator
 from tests.trading.journal.orders import life, order, told
@@ -200,6 +202,20 @@ def test_a_contradiction_is_found(written: Written, change: Callable[[Written], 
 
     findings = written.findings
     assert len([line for line in findings if line.startswith(tuple(expected))]) >= len(expected), findings
+
+
+@pytest.mark.parametrize("table", ["risk_states", "mismatches", "cursors", "decisions"])
+def test_what_is_gone_as_a_whole_is_not_missed(written: Written, table: str) -> None:
+    journal = JournalFile(written.path, threads=False)
+    journal.open(Clock())
+    journal.write([RiskStateChanged(state="halted"), OperatorDecision(operator="me", what="kill", reason="seen")])
+    journal.write([ReconcileMismatch(venue="binance", symbol="ETH/USDT", reason="it differs")])
+    journal.write([Cursor(venue="binance", time_ns=9)])
+    journal.close()
+    written.run(f"DELETE FROM {table}")
+    written.run("DELETE FROM intents WHERE entry = ?", written.intents[2].entry)
+
+    assert written.findings == []
 
 
 def test_with_what_was_let_go_positions_are_still_checked(tmp_path: Path) -> None:

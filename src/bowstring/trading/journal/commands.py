@@ -11,6 +11,7 @@ from bowstring.trading.journal import summary
 from bowstring.trading.journal.database import STORAGE, Database, open_records, unusable
 from bowstring.trading.journal.rows import Damaged
 from bowstring.trading.journal.verification import findings
+from bowstring.trading.journal.verification import unread as unread_of
 
 
 def show(path: Path, order: str | None) -> Iterator[str]:
@@ -20,8 +21,13 @@ def show(path: Path, order: str | None) -> Iterator[str]:
         return
     lines = list(_read(path, lambda database: summary.story(database, order)))
     if not lines:
-        raise ConfigError(f"no order {order} is on record in {path}")
+        raise ConfigError(f"no order {order} is on record in {path}: `bowstring journal export {path}` has all")
     yield from lines
+
+
+def unread(path: Path) -> Iterator[str]:
+    """What `show` and `export` cannot read: a line; nothing: they read all."""
+    yield from _read(path, unread_of)
 
 
 def export(path: Path) -> Iterator[str]:

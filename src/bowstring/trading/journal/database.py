@@ -9,13 +9,11 @@ from typing import TypeVar, cast
 import apsw
 
 from bowstring.core.errors import ConfigError, NotRecorded
+from bowstring.trading.journal.header import PAGE_BYTES, check_header
 from bowstring.trading.journal.rows import Damaged, Row, Values, columns, unsealed
 from bowstring.trading.journal.schema import APPLICATION_ID, MIGRATIONS
 from bowstring.trading.journal.wal import unread_commits
 
-MAGIC = b"SQLite format 3\0"
-PAGE_BYTES = 1024  # a commit changes few rows in some places: of larger pages it writes three times as much
-IS_WAL = b"\x02\x02"  # the file's read and write version: https://www.sqlite.org/fileformat.html
 BUSY_MS = 100
 NORMAL, FULL = 1, 2  # of the pragma `synchronous`
 SOUND = (3, 51, 3)  # before, two connections could damage a file: https://www.sqlite.org/wal.html#walresetbug
@@ -148,7 +146,7 @@ def open_database(path: Path, *, synchronous: int, migrations: Sequence[str] = M
         if not path.exists():
             _refuse_remains(path)
             _create(path, migrations)
-        check_header(path)
+        check_header(path, instead="give the path of one, or a new one")
         database = Database(path, synchronous=synchronous)
         try:
             _warn_of_lost_commits(database)  # what is written next is in their place
@@ -169,7 +167,7 @@ def open_records(path: Path) -> Database:
     Raises `ConfigError` where it is no journal, `Damaged` of a damaged one, and what the storage raises.
     """
     if not path.exists():
-        raise ConfigError(f"there is no journal {path}")
+        raise ConfigError(f"there is no journal {path}: give the path that its bot was given")
     check_header(path)
     try:
         database = _begin_reading(path)
@@ -201,18 +199,6 @@ def unusable(path: Path, error: object) -> ConfigError:
         f"journal {path} is damaged: {error}; see `bowstring journal verify {path}`, then restore a copy of it, "
         "or give another path to begin a new one"
     )
-
-
-def check_header(path: Path) -> None:
-    """Raise `ConfigError` unless the file begins as a journal does: SQLite would mend, or take over, some others."""
-    with path.open("rb") as file:  # before SQLite does: closing it would end SQLite's locks
-        header = file.read(100)
-    if not header:
-        raise Damaged("it is empty, which no journal ever is: to begin a new one, remove it")
-    if header[:16] != MAGIC or header[68:72] != APPLICATION_ID.to_bytes(4):
-        raise ConfigError(f"{path} is no journal of bowstring's: give the path of one, or a new one")
-    if header[18:20] != IS_WAL or int.from_bytes(header[16:18]) != PAGE_BYTES:
-        raise Damaged("its header is not a journal's")
 
 
 def check_content(database: Database, migrations: Sequence[str]) -> None:

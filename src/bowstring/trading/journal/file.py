@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError, MissingExtra, NotRecorded, NotSent
 from bowstring.trading.journal.file_lock import FileLock
+from bowstring.trading.journal.header import PAGE_BYTES
 from bowstring.trading.journal.port import News, Remembered
 from bowstring.trading.journal.rows import Damaged, EpochRow, insert, sealed
 from bowstring.trading.messages import GuardState, RiskStateChanged
@@ -155,6 +156,8 @@ class JournalFile:
         folder = self._path.parent
         if not folder.is_dir():
             raise ConfigError(f"journal {self._path}: there is no folder {folder}: make it")
+        if self._path.is_dir():
+            raise ConfigError(f"journal {self._path} is a folder: give the path of a file in it, as bot.journal")
         self._lock.acquire(f"journal {self._path}", now_ns=clock.now_ns())
         self._clock = clock
         self._database = database = open_database(self._path, synchronous=SYNCHRONOUS[self._durability])

@@ -2,7 +2,12 @@
 
 First the file: its pages, its tables, the checksum of every row, the log. Where these are sound, the record: every
 order's reports are folded by the order state machine, and must lead to the state that is on record; fills must add up
-to what the order has filled and, with what was let go or set by a human, to the positions.
+to what the order has filled, unless a human decided that, and, with what was let go or set by a human, to the
+positions.
+
+The record is held against itself. So what is gone as a whole is not found: a state of risk, a mismatch, a cursor, an
+intent of which nothing was reported. Nor is it that a log was cut short at the end of a transaction, or is zeros from
+there on: a kill, or a loss of power with ``durability="process"``, leaves one like it.
 """
 
 from collections import defaultdict
@@ -14,7 +19,8 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from bowstring.trading.gateway import OrderReport
-from bowstring.trading.journal.database import PAGE_BYTES, Database, has_content
+from bowstring.trading.journal.database import Database, has_content
+from bowstring.trading.journal.header import PAGE_BYTES
 from bowstring.trading.journal.rows import (
     TABLES,
     Damaged,
@@ -49,10 +55,15 @@ def findings(database: Database) -> Iterator[str]:
         yield from _contradictions(database)
 
 
-def _damages(database: Database) -> Iterator[str]:
+def unread(database: Database) -> Iterator[str]:
+    """What is written behind a damaged part of the log, which nobody reads: a line; nothing: all is read."""
     lost = _unread_commits(database.path)
     if lost:
         yield f"log: {lost} transactions are behind a damaged part, where they cannot be read, or were not synced"
+
+
+def _damages(database: Database) -> Iterator[str]:
+    yield from unread(database)
     for (verdict,) in database.execute(f"PRAGMA integrity_check({MAX_FINDINGS})"):
         if verdict != "ok":
             yield f"pages: {verdict!s}".replace("\n", ", ")
