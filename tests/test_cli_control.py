@@ -1,6 +1,7 @@
 """``bowstring control``: what is given to the bot, and how the command ends."""
 
 import json
+import os
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ from typing import Protocol
 import pytest
 
 from bowstring import cli, cli_control
+from bowstring.core.clock import Clock
 from bowstring.trading.control.commands import Answer
 from bowstring.trading.control.files import ControlFiles
+from bowstring.trading.journal.file import JournalFile
 
 WHY = ["--why", "it is time"]
 
@@ -22,7 +25,10 @@ WHY = ["--why", "it is time"]
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOGNAME", "alice")
     path = tmp_path / "bot.journal"
-    path.touch()
+    new = JournalFile(path, threads=False)
+    new.open(Clock())
+    new.close()
+    Path(f"{path}.lock").unlink()
     return path
 
 
@@ -173,7 +179,8 @@ def test_a_command_that_is_not_answered_stays_and_it_says_how_to_take_it_back(fi
 def test_a_question_does_not_stay(files: ControlFiles, run: Run) -> None:
     ended = run("status", options=["--wait", "0"])
 
-    assert (ended.code, ended.error) == (3, "bowstring: the bot has not answered within 0 s\n")
+    longer = "give it longer, by --wait SECONDS before the journal"
+    assert (ended.code, ended.error) == (3, f"bowstring: the bot has not answered within 0 s: {longer}\n")
     assert files.waiting() == []
 
 
@@ -271,8 +278,71 @@ def test_a_journal_that_is_not_there_is_a_mistake(journal: Path, run: Run) -> No
     journal.unlink()
     ended = run("kill", *WHY)
 
-    assert (ended.code, ended.error) == (2, f"bowstring: there is no journal {journal}\n")
+    missing = f"bowstring: there is no journal {journal}: give the path that its bot was given\n"
+    assert (ended.code, ended.error) == (2, missing)
     assert list(journal.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["status"], ["kill", *WHY], ["activate", *WHY]])
+def test_what_is_no_journal_is_refused_and_nothing_is_written(command: list[str], journal: Path, run: Run) -> None:
+    journal.write_text("import bowstring as bs\n" * 10)
+    ended = run(*command)
+
+    foreign = f"bowstring: {journal} is no journal of bowstring's: give the path of one\n"
+    assert (ended.code, ended.error) == (2, foreign)
+    assert list(journal.parent.iterdir()) == [journal]
+
+
+def test_an_empty_file_is_no_journal_either(journal: Path, run: Run) -> None:
+    journal.write_bytes(b"")
+    ended = run("kill", *WHY)
+
+    assert (ended.code, ended.error.count("\n")) == (2, 1)
+    assert "it is empty, which no journal ever is" in ended.error
+    assert list(journal.parent.iterdir()) == [journal]
+
+
+def test_nor_is_a_folder(journal: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal.unlink()
+    folder = journal.parent / "ops"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["control", ".", "status"])
+
+    assert [*journal.parent.iterdir(), *folder.iterdir()] == [folder]
+
+
+def test_a_pipe_is_not_waited_for(journal: Path, run: Run) -> None:
+    journal.unlink()
+    os.mkfifo(journal)
+    ended = run("status")
+
+    pipe = f"bowstring: {journal} is no plain file: give the path of a journal\n"
+    assert (ended.code, ended.error) == (2, pipe)
+
+
+def test_the_journal_of_a_bot_that_has_run_may_be_damaged(journal: Path, files: ControlFiles, run: Run) -> None:
+    files.check_folder()
+    journal.write_bytes(b"")
+
+    assert run("kill", *WHY).code == 3
+    assert files.kill_path.exists()
+
+
+def test_of_a_bot_without_a_journal_in_a_file_none_is_shown(journal: Path, files: ControlFiles, run: Run) -> None:
+    journal.unlink()
+    files.check_folder()
+
+    idle = f"bowstring: no bot runs on {journal}; it has no journal in a file: start it, and ask again\n"
+    assert run("status").error == idle
+
+
+def test_without_anything_it_is_said_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["control"])
+
+    assert capsys.readouterr() == ("", "bowstring: Missing argument 'JOURNAL'. (see bowstring control --help)\n")
 
 
 @pytest.mark.parametrize("left", ["kill", "control"])
@@ -297,6 +367,10 @@ def test_in_another_users_folder_the_kill_switch_is_made_nevertheless(files: Con
 
 MISTAKES = {
     "kill": "Missing option '--why'",
+    "kill --why=": "Invalid value for '--why': it is empty: say why, for the record",
+    "resume trader --why=\t": "Invalid value for '--why': it is empty",
+    "order x-1 --why x": "Missing argument 'STATUS'. Choose from: open, failed, rejected, expired, cancelled, filled",
+    "order x-1 unknown --why y": "Invalid value for 'STATUS'",
     "order x-1 unknown --why x": "'unknown' is not one of",
     "order x-1 cancelled --filled few --why x": "'few' is no quantity",
     "order x-1 cancelled --filled NaN --why x": "'NaN' is no quantity",
@@ -307,7 +381,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("command", MISTAKES)
 def test_what_is_no_command_is_one_line_and_gives_exit_code_2(command: str, files: ControlFiles, run: Run) -> None:
-    ended = run(*command.split())
+    ended = run(*command.split(" "))
 
     assert (ended.code, ended.error.count("\n")) == (2, 1)
     assert MISTAKES[command] in ended.error

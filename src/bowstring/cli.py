@@ -274,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cli.main(arguments, prog_name="bowstring", standalone_mode=False)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "bowstring"
-        _exit(f"{error.format_message()} (see {command} --help)")
+        _exit(f"{' '.join(error.format_message().split())} (see {command} --help)")
     except (ConfigError, MissingExtra, OSError) as error:
         _exit(str(error))
     except click.Abort:  # Ctrl-C

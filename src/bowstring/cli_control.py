@@ -30,6 +30,8 @@ from bowstring.trading.control.commands import (
     Status,
 )
 from bowstring.trading.control.files import ControlFiles
+from bowstring.trading.journal.header import check_header
+from bowstring.trading.journal.rows import Damaged
 
 LOOK_S = 0.01
 REFUSED, NOT_YET = 1, 3
@@ -45,16 +47,22 @@ def _quantity(_context: click.Context, _parameter: click.Parameter, value: str |
     return quantity
 
 
+def _reason(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("it is empty: say why, for the record")
+    return value
+
+
 def _given(function: Callable[..., AnyCommand]) -> Callable[..., AnyCommand]:
     """What every command has that changes something."""
-    why = click.option("--why", required=True, help="The reason, for the record.")
+    why = click.option("--why", required=True, callback=_reason, help="The reason, for the record.")
     operator = click.option(
         "--operator", default=getpass.getuser, show_default="your login name", help="Who decides, for the record."
     )
     return why(operator(function))
 
 
-@click.group(short_help="Tell a bot what to do: kill, activate, resume, decide.")
+@click.group(short_help="Tell a bot what to do: kill, activate, resume, decide.", no_args_is_help=False)
 @click.argument("journal", type=click.Path(path_type=Path))
 @click.option(
     "--wait", "wait_s", default=5.0, show_default=True, type=click.FloatRange(min=0), help="Seconds for the answer."
@@ -103,11 +111,13 @@ def resume(*, strategy: str, operator: str, why: str) -> AnyCommand:
 
 @control.command()
 @click.argument("client_order_id", metavar="ID")
-@click.argument("status", type=click.Choice(DECIDED))
+@click.argument("status", metavar="STATUS", type=click.Choice(DECIDED))
 @click.option("--filled", callback=_quantity, help="How much of it was filled, in base units.")
 @_given
 def order(*, client_order_id: str, status: Decided, filled: Decimal | None, operator: str, why: str) -> AnyCommand:
     """Decide what became of the order ID, whose outcome the bot cannot find out.
+
+    STATUS is open, failed, rejected, expired, cancelled or filled.
 
     failed: it never was at the venue. No fill is booked by this: if the venue has any, the bot finds them.
     """
@@ -138,8 +148,7 @@ def position(*, strategy: str, venue: str, symbol: str, quantity: Decimal, opera
 def give(command: AnyCommand, *, journal: Path, wait_s: float) -> Never:
     """Give the command to the bot, and end with what came of it."""
     files = ControlFiles(str(journal.absolute()))
-    if not (journal.exists() or files.kill_path.exists() or files.folder.exists()):
-        raise ConfigError(f"there is no journal {journal}")
+    _check(journal, files)
     if isinstance(command, Kill):
         files.pull(f"{command.why} ({command.operator})")
     files.check_folder()
@@ -152,14 +161,31 @@ def give(command: AnyCommand, *, journal: Path, wait_s: float) -> Never:
         _end(answer)
     late = f"the bot has not answered within {wait_s:g} s"
     if isinstance(command, Kill | Status) and files.take_back(name):
-        _end_later(f"{late}; {files.kill_path} is there" if isinstance(command, Kill) else late)
+        longer = ": give it longer, by --wait SECONDS before the journal"
+        _end_later(late + (f"; {files.kill_path} is there" if isinstance(command, Kill) else longer))
     _end_later(f"{late}: it is carried out as soon as it can be; to take it back, rm {path}")
+
+
+def _check(journal: Path, files: ControlFiles) -> None:
+    """Raise `ConfigError` where no bot is known by this path: none left its files there, and it is no journal.
+
+    So a bot is still found whose journal is in memory, or damaged.
+    """
+    if files.kill_path.exists() or files.folder.exists():
+        return
+    if not journal.exists():
+        raise ConfigError(f"there is no journal {journal}: give the path that its bot was given")
+    try:
+        check_header(journal)
+    except Damaged as damage:
+        raise ConfigError(f"{journal} is no journal that a bot has used: {damage}") from None
 
 
 def _end_idle(files: ControlFiles, command: AnyCommand, journal: Path) -> Never:
     idle = f"no bot runs on {journal}"
     if isinstance(command, Status):
-        _end_later(f"{idle}; what is on record: bowstring journal show {journal}")
+        record = f"what is on record: bowstring journal show {journal}"
+        _end_later(f"{idle}; {record if journal.is_file() else 'it has no journal in a file: start it, and ask again'}")
     if isinstance(command, Kill):
         _end_later(f"{idle}: the next one starts halted, as {files.kill_path} is there")
     path = files.give(new_name(), command)
