@@ -1,6 +1,7 @@
 """``make simulate``: seeds, one of them again, the mutants, or every point at which a bot can die."""
 
 import argparse
+import os
 import random
 import sys
 from collections import Counter
@@ -20,8 +21,14 @@ ENOUGH = 300  # seeds for every fault to strike
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 1 where something was wrong."""
     options = _options(arguments)
-    with quiet(), deferred() if options.deferred else nullcontext():
-        return _run(options)
+    try:
+        with quiet(), deferred() if options.deferred else nullcontext():
+            code = _run(options)
+            sys.stdout.flush()
+            return code
+    except BrokenPipeError:  # whoever reads has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
+        return 0 if options.digests else 1  # nothing is known of what was not played
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -101,9 +108,15 @@ def _die_everywhere(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _count(given: str) -> int:
+    if not given.isdecimal() or not int(given):
+        raise argparse.ArgumentTypeError(f"{given} is no such number: give 1 or more")
+    return int(given)
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=300, help="how many")
+    parser.add_argument("--seeds", type=_count, default=300, help="how many")
     parser.add_argument("--first", type=int, help="the first of them; a random one otherwise")
     parser.add_argument("--seed", type=int, help="play this one, and print its trace")
     parser.add_argument("--digests", action="store_true", help="print the hash of each seed's trace")
@@ -112,8 +125,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--with-memory", action="store_true", help="first by the seeds of caught.txt")
     parser.add_argument("--remember", action="store_true", help="write caught.txt anew")
     parser.add_argument("--every-point", action="store_true", help="of each seed, a death at every point")
-    parser.add_argument("--stride", type=int, default=1, help="of every so many-th await only")
-    parser.add_argument("--processes", type=int, default=cores())
+    parser.add_argument("--stride", type=_count, default=1, help="of every so many-th await only")
+    parser.add_argument("--processes", type=_count, default=cores())
     return parser.parse_args(arguments)
 
 

@@ -1,12 +1,16 @@
 """`make simulate` tells what happened, and how to see it again."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
 from simulation.__main__ import main
 from simulation.fate import MOST
 from simulation.mutants.registry import broken
+from tests.simulation.command import ROOT
 
 DOUBLING = "every report of a fill is a new one"
 ONE_PROCESS = ("--processes", "1")
@@ -40,3 +44,29 @@ def test_faults_are_counted_and_zero_violations_have_their_bound(capsys: pytest.
     assert "seeds 0 to 2" in shown
     assert "0 violations; under 1 a seed at 95 %" in shown
     assert any(fault in shown for fault in MOST)
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--stride", "--processes"])
+@pytest.mark.parametrize("given", ["0", "-3", "few"])
+def test_no_seeds_at_all_are_a_mistake(option: str, given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([f"{option}={given}"])
+
+    assert f"argument {option}: {given} is no such number: give 1 or more" in capsys.readouterr().err
+
+
+def test_whoever_has_read_enough_ends_it_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "simulation", "--digests", "--seeds", "1"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+
+    assert (done.stderr, done.returncode) == ("", 0)
