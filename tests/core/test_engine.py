@@ -374,7 +374,9 @@ def test_only_a_halted_component_can_be_resumed() -> None:
         with pytest.raises(LookupError, match=r'^"bot" is not halted; halted: none$'):
             engine.resume("bot")
         await asyncio.sleep(1)
-        with pytest.raises(LookupError, match=r'^"bto" is not halted; halted: Wrong, bot$'):
+        with pytest.raises(LookupError, match=r'^"other" is not halted; halted: Wrong, bot$'):
+            engine.resume("other")
+        with pytest.raises(LookupError, match=r'^there is no strategy or guard "bto"; there are Wrong, bot, other$'):
             engine.resume("bto")
         engine.stop()
 

@@ -147,6 +147,9 @@ class Engine:
         """
         halted = {subscriber.name: subscriber for subscriber in self._wiring.subscribers if subscriber.halted}
         if name not in halted:
+            names = sorted(one.name for one in (*self._strategies, *self._guards))
+            if name not in names:
+                raise LookupError(f'there is no strategy or guard "{name}"; there are {", ".join(names) or "none"}')
             raise LookupError(f'"{name}" is not halted; halted: {", ".join(halted) or "none"}')
         if halted[name].frozen and halted[name].role == "guard":
             missed = halted[name].undelivered

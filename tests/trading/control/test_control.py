@@ -262,8 +262,10 @@ async def test_one_that_missed_events_goes_on_from_where_it_stands(alice: Operat
 async def test_what_is_not_halted_is_not_resumed(alice: Operator) -> None:
     async with Bot(journal=alice.journal) as bot:
         answer = await alice.tell(Resume(operator="alice", why="", strategy="trader"))
+        misspelt = await alice.tell(Resume(operator="alice", why="", strategy="trade"))
 
         assert answer == (False, '"trader" is not halted; halted: none')
+        assert misspelt == (False, 'there is no strategy or guard "trade"; there are trader')
         assert decisions(bot) == []
 
 
@@ -311,14 +313,18 @@ async def test_a_human_decides_what_became_of_an_unknown_order(
         assert decisions(bot) == [("alice", what, "seen")]
 
 
+ANOTHER_STATUS = "leave --filled out, or give another status"
+
+
 @pytest.mark.parametrize(
     ("status", "filled", "why"),
     [
-        ("failed", "1", "1 of 5 filled does not go with failed"),
-        ("rejected", "1", "1 of 5 filled does not go with rejected"),
-        ("filled", "4", "4 of 5 filled does not go with filled"),
-        ("cancelled", "5", "5 of 5 filled does not go with cancelled"),
-        ("cancelled", "-1", "-1 of 5 filled does not go with cancelled"),
+        ("failed", "1", f"1 of 5 filled does not go with failed: {ANOTHER_STATUS}"),
+        ("rejected", "1", f"1 of 5 filled does not go with rejected: {ANOTHER_STATUS}"),
+        ("filled", "4", f"4 of 5 filled does not go with filled: {ANOTHER_STATUS}"),
+        ("cancelled", "5", "5 of 5 filled does not go with cancelled: give 0 or more, and less than 5"),
+        ("open", "-1", "-1 of 5 filled does not go with open: give 0 or more, and less than 5"),
+        ("cancelled", "0.0001", f"0.0001 filled is off the step of 0.001 in {SYMBOL}: give what the venue shows"),
         ("cancelled", None, "say how much of it was filled before it was cancelled: --filled 0, or more"),
         ("open", None, "say how much of it was filled before it was open: --filled 0, or more"),
     ],
@@ -464,7 +470,7 @@ async def test_an_open_order_that_the_venue_denies_may_be_decided_too(alice: Ope
         for status, filled, why in (
             ("failed", None, f"order {order} was open: it may be cancelled, expired or filled now"),
             ("open", "2", f"order {order} was open: it may be cancelled, expired or filled now"),
-            ("cancelled", "1", f"2 of {order} is known to have filled, not 1"),
+            ("cancelled", "1", f"2 of {order} is known to have filled, not 1: give that, or more"),
         ):
             assert await alice.decide(order, status, filled) == (False, why)  # type: ignore[arg-type]
         answer = await alice.decide(order, "cancelled", "2")
@@ -508,6 +514,9 @@ async def test_another_one_in_the_same_symbol_is(alice: Operator) -> None:
 async def test_there_is_nothing_to_accept_where_both_sides_agree(alice: Operator) -> None:
     async with Bot(journal=alice.journal) as bot:
         assert await alice.tell(ACCEPT) == (False, f"there is no mismatch in {SYMBOL} at venue")
+        misspelt = Accept(operator="alice", why="I know", venue="venue", symbol="BTCUSDT")
+        unlisted = "BTCUSDT is not listed at venue: give a symbol as the bot does, as BTC/USDT"
+        assert await alice.tell(misspelt) == (False, unlisted)
         assert bot.events(MismatchSettled) == []
 
 

@@ -1,11 +1,12 @@
 """The human's hand on one account: what was decided is taken in like a report of the venue's, and goes on record."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import assert_never
 
 from bowstring.core.errors import ConfigError, Refused
 from bowstring.core.messages import Event
+from bowstring.market.instrument import Instrument
 from bowstring.trading.control.commands import Accept, AnyCommand, Command, DecideOrder, SetPosition
 from bowstring.trading.desk import Desk
 from bowstring.trading.gateway import OrderReport
@@ -86,7 +87,7 @@ class Hand:
         report = OrderReport(
             client_order_id=order.client_order_id,
             status=command.status,
-            filled=_filled(order, command),
+            filled=_filled(order, command, self.desk.blotter.instruments),
             reason=f"{DECIDED}{command.operator}: {command.why}",
         )
         self._tell(command, *self.desk.news(report))
@@ -110,6 +111,9 @@ class Hand:
         self._check_asked()
         reason = self.desk.disputed.pop(command.symbol, None)
         if reason is None:
+            if command.symbol not in self.desk.blotter.instruments:
+                give = "give a symbol as the bot does, as BTC/USDT"
+                raise Refused(f"{command.symbol} is not listed at {command.venue}: {give}")
             raise Refused(f"there is no mismatch in {command.symbol} at {command.venue}")
         reasons = {reason: None} | {
             one.reason: None for one in self.desk.problems.values() if one.symbol == command.symbol
@@ -160,17 +164,29 @@ def share_risk(hands: Sequence[Hand]) -> None:
             hand.desk.keep([strictest])
 
 
-def _filled(order: Order, command: DecideOrder) -> Decimal:
+def _filled(order: Order, command: DecideOrder, instruments: Mapping[str, Instrument]) -> Decimal:
     """How much of the order has filled. Raises `Refused` where the decision contradicts itself or what is known."""
     implied = {"failed": ZERO, "rejected": ZERO, "filled": order.quantity}.get(command.status)
     filled = implied if command.filled is None else command.filled
     if filled is None:
         raise Refused(f"say how much of it was filled before it was {command.status}: --filled 0, or more")
     if filled != implied if implied is not None else not 0 <= filled < order.quantity:
-        raise Refused(f"{filled:f} of {order.quantity:f} filled does not go with {command.status}")
+        fitting = f"give 0 or more, and less than {order.quantity:f}"
+        next_ = fitting if implied is None else "leave --filled out, or give another status"
+        raise Refused(f"{filled:f} of {order.quantity:f} filled does not go with {command.status}: {next_}")
     if filled < order.filled:
-        raise Refused(f"{order.filled:f} of {order.client_order_id} is known to have filled, not {filled:f}")
+        known = f"{order.filled:f} of {order.client_order_id} is known to have filled"
+        raise Refused(f"{known}, not {filled:f}: give that, or more")
+    if filled not in {order.filled, order.quantity}:
+        _check_step(filled, instruments.get(order.symbol))
     return filled
+
+
+def _check_step(filled: Decimal, instrument: Instrument | None) -> None:
+    """Raise `Refused` for what no fills can add up to, where it is known in which steps they come."""
+    if instrument is not None and instrument.floor_quantity(filled) != filled:
+        step = f"the step of {instrument.lot_size:f} in {instrument.symbol}"
+        raise Refused(f"{filled:f} filled is off {step}: give what the venue shows")
 
 
 def _described(order: Order) -> str:
