@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -25,11 +26,12 @@ from bowstring.venues.binance.order_requests import placing
 from bowstring.venues.binance.order_results import parse_order
 from bowstring.venues.binance.session import Session
 from bowstring.venues.binance.signing import Ed25519Signer, Keys, Stamp
+from bowstring.venues.binance.venue import Mode
 from bowstring.venues.binance.venue_time import VenueTime
 from tests.net.peer import TEXT, Peer, frame, serving
 from tests.venues.binance.account_facts import BALANCE_UPDATE, FILL, NEW, POSITION, TERMINATED, told
 from tests.venues.binance.facts import BTC
-from tests.venues.binance.fake_account import KEY, SECRETS, SILENCE, FakeAccount, error, keys
+from tests.venues.binance.fake_account import KEY, SECRET, SECRETS, SILENCE, FakeAccount, error, keys
 
 ORDER = PlaceOrder(
     symbol="BTC/USDT", client_order_id="a-1", side="buy", quantity=Decimal("0.5"), price=Decimal("100.10")
@@ -825,10 +827,62 @@ async def test_only_what_another_attempt_does_not_mend_is_a_refusal_at_a_start(
         await gateway_to(account).open()
 
 
-async def test_a_key_that_is_refused_is_a_refusal(account: FakeAccount) -> None:
-    account.queue("GET /api/v3/account", (401, error(-2015, "Invalid API-key, IP, or permissions for action.")))
-    with pytest.raises(Rejected, match="Invalid API-key"):
+PRINTED = "check that both are what the exchange has printed: it makes keys anew at each start"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "text"),
+    [
+        (401, -2015, "Invalid API-key, IP, or permissions for action."),
+        (400, -1022, "Signature for this request is not valid."),
+    ],
+)
+async def test_a_key_that_is_refused_is_a_refusal_that_tells_what_to_check(
+    account: FakeAccount, status: int, code: int, text: str
+) -> None:
+    account.queue("GET /api/v3/account", (status, error(code, text)))
+    with pytest.raises(Rejected) as refused:
         await gateway_to(account).open()
+
+    check = f'Binance("local") has the key and the signer of the keys given: {PRINTED}'
+    assert str(refused.value).endswith(f": HTTP {status}: {text}; {check}")
+    assert refused.value.code == str(code)
+
+
+@pytest.mark.parametrize(
+    ("mode", "check"),
+    [
+        ("local", PRINTED),
+        ("testnet", "check that both are of one key, and that the testnet made it"),
+        ("live", "check that both are of one key, that Binance made it, and that it may trade on Spot from this addr"),
+    ],
+)
+async def test_of_keys_in_the_environment_the_variables_are_named(
+    account: FakeAccount, monkeypatch: pytest.MonkeyPatch, mode: Mode, check: str
+) -> None:
+    monkeypatch.setenv("BOWSTRING_BINANCE_HEDGE_KEY", KEY)
+    monkeypatch.setenv("BOWSTRING_BINANCE_HEDGE_SECRET", SECRET)
+    account.queue("GET /api/v3/account", (401, error(-2015, "Invalid API-key")))
+    venue = Binance(
+        mode,
+        account="hedge",
+        rest_url=account.rest_url,
+        ws_url=account.rest_url.replace("http", "ws"),
+        ws_api_url=account.ws_api_url,
+        instruments=[BTC],
+    )
+    names = "BOWSTRING_BINANCE_HEDGE_KEY and BOWSTRING_BINANCE_HEDGE_SECRET"
+    with pytest.raises(Rejected, match=re.escape(f'; Binance("{mode}") has {names}: {check}')):
+        await venue.gateway().open()
+
+
+async def test_where_nobody_answers_it_is_said_what_to_do() -> None:
+    nowhere = Binance("local", rest_url="http://127.0.0.1:1", ws_url="ws://127.0.0.1:1", instruments=[BTC])
+    with pytest.raises(Disconnected, match=r"Cannot connect to host 127.0.0.1:1 .*; run `bowstring exchange`, or give"):
+        await nowhere.gateway(keys=keys()).open()
+    live = Binance("live", rest_url="http://127.0.0.1:1", ws_api_url="ws://127.0.0.1:1", instruments=[BTC])
+    with pytest.raises(Disconnected, match=r"; check the network, or give another rest_url$"):
+        await live.gateway(keys=keys()).open()
 
 
 async def test_an_endless_validity_is_no_reason_not_to_send() -> None:

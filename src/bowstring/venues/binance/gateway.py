@@ -21,6 +21,7 @@ from bowstring.net.budget import WeightBudget
 from bowstring.net.http import HttpClient
 from bowstring.trading.gateway import BalanceReport, FillReport, OpenOrder, OrderRef, OrderReport, Report
 from bowstring.trading.messages import PlaceOrder
+from bowstring.venues.binance.advice import how_to_mend_keys, how_to_reach
 from bowstring.venues.binance.latest_balances import LatestBalances
 from bowstring.venues.binance.listing import Listing
 from bowstring.venues.binance.markets import SPOT
@@ -63,6 +64,8 @@ class BinanceGateway:
     ``query_lag_s``: queries are answered from memory or a database, of which Binance says only that "some delay is
     normal"; 2 s is our allowance (docs/decisions/0018-until-when-binance-may-accept-an-order.md).
 
+    ``mode`` is that of `Binance`, by which errors say what to do.
+
     Orders in symbols that are not among the ``listing``'s keep the venue's name for the symbol in reports.
     """
 
@@ -73,6 +76,7 @@ class BinanceGateway:
         self,
         venue: str,
         *,
+        mode: str = "local",
         keys: Keys,
         listing: Listing,
         open_client: Callable[[], HttpClient],
@@ -94,6 +98,8 @@ class BinanceGateway:
         self._host = host
         self._budget = budget
         self._orders_over = orders_over
+        self._unreachable = how_to_reach(mode)
+        self._refused = how_to_mend_keys(mode, origin=keys.origin)
         self._stamp = Stamp(keys, window_ms=round(recv_window_s * 1000))
         self._instruments: dict[str, Instrument] = {}
         self._by_venue_symbol: dict[str, Instrument] = {}
@@ -125,17 +131,25 @@ class BinanceGateway:
         self._client = self._open_client()
         self._rest = RestAccount(self._client, stamp=self._stamp, time=self._time)
         try:
-            await self._time.measure()
+            await self._reach()
             instruments = await self._listing.wanted()
             await self.balances()
         except BaseException as error:
             await self._client.close()
-            if isinstance(error, Rejected) and error.code not in KEY_REFUSED:
+            if not isinstance(error, Rejected):
+                raise
+            if error.code not in KEY_REFUSED:
                 raise Disconnected(f"{error}; it may be asked again") from None
-            raise
+            raise Rejected(f"{error}; {self._refused}", code=error.code, body=error.body) from None
         self._instruments = {instrument.symbol: instrument for instrument in instruments}
         self._by_venue_symbol.update((instrument.venue_symbol, instrument) for instrument in instruments)
         return instruments
+
+    async def _reach(self) -> None:
+        try:
+            await self._time.measure()
+        except Disconnected as error:
+            raise Disconnected(f"{error}; {self._unreachable}") from None
 
     async def close(self) -> None:
         if self._client is not None:

@@ -30,7 +30,7 @@ def keys_from_environment(venue: str, *, environment: Mapping[str, str] = os.env
         )
     try:
         signer = _signer(secrets[0], given[secrets[0]], password=environment.get(f"{prefix}_PRIVATE_KEY_PASSWORD"))
-        return Keys(given["KEY"], signer=signer)
+        return Keys(given["KEY"], signer=signer, origin=f"{prefix}_KEY and {prefix}_{secrets[0]}")
     except ConfigError as error:
         raise ConfigError(f"{prefix}_{secrets[0]}, {prefix}_KEY: {error}") from None
 

@@ -9,6 +9,7 @@ from msgspec import json
 from bowstring.core.errors import ConfigError, Disconnected, Rejected
 from bowstring.market.instrument import Instrument
 from bowstring.net.http import HttpClient
+from bowstring.venues.binance.advice import REACH
 from bowstring.venues.binance.exchange_info import ExchangeInfo, parse_exchange_info
 from bowstring.venues.binance.markets import Market
 
@@ -20,7 +21,7 @@ class Listing:
     """What ``venue`` lists, as far as its users asked for.
 
     Each fetch has a client of its own, closed after it. Without ``open_client`` nothing is fetched: there are the
-    ``given`` instruments.
+    ``given`` instruments. ``unreachable`` is what to do where nobody answers.
     """
 
     def __init__(
@@ -30,10 +31,12 @@ class Listing:
         market: Market,
         open_client: Callable[[], HttpClient] | None = None,
         given: Iterable[Instrument] = (),
+        unreachable: str = REACH,
     ) -> None:
         self._venue = venue
         self._market = market
         self._open_client = open_client
+        self._unreachable = unreachable
         self._instruments = {instrument.symbol: instrument for instrument in given}
         self._halted: dict[str, str] = {}
         self._wanted: set[str] = set()
@@ -87,7 +90,7 @@ class Listing:
         try:
             answer = await client.get(self._market.exchange_info, params=params, weight=weight)
         except Disconnected as error:
-            raise Disconnected(f"{error}; check the network, or give another rest_url") from None
+            raise Disconnected(f"{error}; {self._unreachable}") from None
         return parse_exchange_info(answer.body, venue=self._venue)
 
     def _add(self, info: ExchangeInfo) -> None:

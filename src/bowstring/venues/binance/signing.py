@@ -94,13 +94,17 @@ def private_key_signer(pem: bytes, *, password: str | None = None) -> Signer:
 
 
 class Keys:
-    """An API key and what signs with its secret part. Neither shows in its repr."""
+    """An API key and what signs with its secret part. Neither shows in its repr.
 
-    def __init__(self, key: str, *, signer: Signer) -> None:
+    ``origin`` is where the two are from, as an error tells it when the venue refuses them.
+    """
+
+    def __init__(self, key: str, *, signer: Signer, origin: str = "the key and the signer of the keys given") -> None:
         if not key or not key.isascii() or not key.isprintable() or " " in key:
             raise ConfigError("the API key is empty, or has characters that no key has")
         self.key = key
         self.signer = signer
+        self.origin = origin
 
     def __repr__(self) -> str:
         return f"Keys({type(self.signer).__name__})"

@@ -19,6 +19,7 @@ from bowstring.net.recorder import Recorder
 from bowstring.trading.executor import OrderExecutor, Policy
 from bowstring.trading.hedging import HedgeGroup
 from bowstring.trading.journal.port import Journal
+from bowstring.venues.binance.advice import how_to_reach
 from bowstring.venues.binance.budgets import budget_of
 from bowstring.venues.binance.gateway import RECV_WINDOW_S, BinanceGateway, OrdersOver
 from bowstring.venues.binance.keys import keys_from_environment
@@ -83,6 +84,7 @@ class _Venue:
             market=self._market,
             open_client=self._open_client if instruments is None else None,
             given=[structs.replace(one, venue=self.name) for one in instruments or ()],
+            unreachable=how_to_reach(mode),
         )
 
     def _ws_api(self, mode: Mode, *, is_elsewhere: bool) -> str:
@@ -219,6 +221,7 @@ class Binance(_Venue):
             raise ConfigError(f'Binance("{self._mode}") trades where its rest_url and its ws_api_url say: give both')
         return BinanceGateway(
             self.name,
+            mode=self._mode,
             keys=keys or keys_from_environment(self.name),
             listing=self._listing,
             open_client=self._open_client,
