@@ -72,11 +72,22 @@ async def test_a_mix_is_switched_on() -> None:
         assert sum(part["hits"] for part in parts) > 3
 
 
+NAMES = (
+    "there are LoseReply, LoseRequest, DelayRequest, DelayReply, FailCall, LagQueries, StaleSnapshot, SwitchOn, "
+    "DropReport, DuplicateReport, DelayReport, ReorderReports, FreezeStream, GapBook, CrossBook, ResetConnections, "
+    "MuteConnections, IgnoreConnections, SlowDrip, ExpireKey, SkewClock, Restart, Mix"
+)
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [
         (b"{", "the body is no JSON: Input data was truncated"),
-        ({"fault": "LoseRepl"}, "fault is \"LoseRepl\": Invalid value 'LoseRepl'"),
+        ({"fault": "LoseRepl"}, f"fault is \"LoseRepl\": Invalid value 'LoseRepl'; {NAMES}"),
+        (
+            {"fault": "SwitchOn", "switches": {"fault": "Nope"}},
+            f"switches.fault is \"Nope\": Invalid value 'Nope'; {NAMES}",
+        ),
         ({"count": 1}, "Object missing required field `fault`"),
         ([], "Expected `object`, got `array`"),
         ({"fault": "LoseReply", "count": "one"}, 'count is "one": Expected `int | null`, got `str`'),

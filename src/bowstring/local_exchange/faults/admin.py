@@ -14,6 +14,7 @@ What is wrong with a request is answered with 400 as ``{"error": text}``.
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import get_args
 
 from aiohttp import web
 from msgspec import DecodeError, ValidationError, convert
@@ -25,6 +26,7 @@ from bowstring.local_exchange.faults.switches import FaultSwitches
 
 _PATH = re.compile(r" - at `\$\.(.+)`$")
 _SHUTDOWN_S = 1.0
+_NAMES = [fault.__name__ for fault in get_args(AnyFault)]
 _FAULT: Decoder[Fault] = Decoder(AnyFault)
 _MIX: Decoder[Fault] = Decoder(Mix)
 
@@ -114,7 +116,8 @@ def _with_value(message: str, body: bytes) -> str:
     value: object = decode(body)
     for name in found[1].split("."):
         value = convert(value, dict[str, object])[name]
-    return f"{found[1]} is {encode(value).decode()}: {message[: found.start()]}"
+    there = f"; there are {', '.join(_NAMES)}" if message.startswith("Invalid value") else ""
+    return f"{found[1]} is {encode(value).decode()}: {message[: found.start()]}{there}"
 
 
 def _json(value: object, *, status: int = 200) -> web.Response:
