@@ -181,6 +181,22 @@ async def test_reduce_lets_through_what_makes_a_position_smaller(start: str, ali
 
 
 @simulated
+async def test_while_trading_is_reduced_open_orders_stay_and_may_fill_or_be_cancelled(alice: Operator) -> None:
+    async with Bot(journal=alice.journal) as bot:
+        open_, other = await bot.open(), await bot.open()
+        await alice.tell(REDUCE)
+        replacement = bot.replace(open_)
+        bot.ledger.fill(open_, "2")
+        await until(lambda: bot.events(Position))
+        bot.cancel(other)
+        await until(lambda: bot.status(other) == "cancelled")
+
+        assert bot.outcome(replacement)[0] == "ActionRefused"
+        assert bot.status(open_) == "open"
+        assert bot.events(Position)[-1].quantity == 2
+
+
+@simulated
 async def test_a_kill_and_an_activation_in_one_moment_are_carried_out_in_their_order(alice: Operator) -> None:
     async with Bot(journal=alice.journal) as bot:
         names = [alice.give(command) for command in (KILL, ACTIVATE)]
