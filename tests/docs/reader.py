@@ -62,7 +62,8 @@ class Reader:
         server = self._start(block.text.replace(PORT, "0"))
         assert server.stdout is not None
         ready = server.stdout.readline()
-        assert missing(block.output, ready) == []
+        shown = ready + "".join(server.stdout.readline() for _ in block.output[1:])
+        assert missing(block.output, shown) == []
         self._port = ready.strip().rpartition(":")[2]
         return server
 
