@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from bowstring.core.clock import Clock
 from bowstring.core.errors import ConfigError, MissingExtra, NotRecorded, NotSent
 from bowstring.trading.journal.file_lock import FileLock
-from bowstring.trading.journal.header import PAGE_BYTES
 from bowstring.trading.journal.port import News, Remembered
 from bowstring.trading.journal.rows import Damaged, EpochRow, insert, sealed
 from bowstring.trading.messages import GuardState, RiskStateChanged
