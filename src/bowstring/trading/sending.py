@@ -15,7 +15,7 @@ from bowstring.trading.hedging import HedgeGroup
 from bowstring.trading.messages import OrderStatus, PlaceOrder
 from bowstring.trading.new_orders import NewOrder
 from bowstring.trading.orders import Order, intended
-from bowstring.trading.resolution import Doubt, look_up
+from bowstring.trading.resolution import Doubt
 from bowstring.trading.unsent import Unsent
 
 MAX_UNANSWERED = 512  # more would only queue up before a venue that does not answer
@@ -111,10 +111,6 @@ class Sender:
 
     def _take(self, outcome: OrderReport, *, request: Answer | None = None) -> None:
         """Take an outcome in; if it leaves the order unknown, find out, once."""
-        order = self._desk.blotter.live.get(outcome.client_order_id)
-        if order is not None and order.status == "open" and outcome.status == "rejected":
-            self._desk.own(look_up(order, desk=self._desk))  # it was shown: what was refused may be something else
-            return
         self._desk.take(outcome)
         order = self._desk.blotter.live.get(outcome.client_order_id)
         if order is None or order.status != "unknown" or order.client_order_id in self._doubted:
