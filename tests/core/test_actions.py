@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bowstring.core.actions import LATE, NEVER_NS
 from bowstring.core.components import Executor, Guard, Strategy, on
 from bowstring.core.errors import Expired
 from bowstring.core.messages import (
@@ -239,6 +240,22 @@ def test_while_risk_is_refused_everything_else_is_carried_out() -> None:
     assert witness.closings[0] == ("ActionRefused", "engine", "stopping; blocked")
     assert [type(action) for action in doer.given] == [Do, Risk, Do]
     assert len(judge.judged) == 3
+
+
+def test_from_when_the_loop_is_late_what_adds_risk_is_refused_until_somebody_takes_that_back() -> None:
+    clock, witness, doer = FakeClock(), Witness(), Doer()
+    queue = queue_of(witness, doer, Bot(lambda _: [Risk(), Do()]), clock=clock)
+    queue.actions.late_from_ns = clock.at_ns + 2
+    for _ in range(2):
+        clock.at_ns += 1
+        queue.publish(Tick())
+    queue.actions.late_from_ns = NEVER_NS
+    queue.publish(Tick())
+    queue.actions.refusing_risk.pop("watchdog")
+    queue.publish(Tick())
+
+    assert [closed.reason for closed in witness.of(ActionRefused)] == [LATE, LATE]
+    assert [type(action) for action in doer.given] == [Risk, Do, Do, Do, Risk, Do]
 
 
 # Carrying out

@@ -186,7 +186,7 @@ def test_a_process_that_was_stopped_for_a_while_is_not_taken_for_blocked(loop: s
         bot.read_until("up")
         for _ in range(2):
             bot.signal(signal.SIGSTOP)
-            time.sleep(1.0)  # the time for which it stands still is real
+            time.sleep(0.7)  # the time for which it stands still is real
             bot.signal(signal.SIGCONT)
             time.sleep(0.2)
         bot.signal(signal.SIGTERM)
@@ -194,6 +194,21 @@ def test_a_process_that_was_stopped_for_a_while_is_not_taken_for_blocked(loop: s
 
     assert (code, errors) == (0, "")
     assert lines[0] == "stopping: SIGTERM"
+
+
+@both_loops
+def test_but_for_what_it_is_where_that_was_long(loop: str) -> None:
+    with small_bot("stopped", loop) as bot:
+        bot.read_until("up")
+        bot.signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        bot.signal(signal.SIGCONT)
+        bot.read_until("a process that stood still blocked")
+        bot.signal(signal.SIGTERM)
+        code, _lines, errors = bot.end()
+
+    assert code == 0
+    assert errors.endswith("s, by a process that stood still\n")
 
 
 def test_a_mistake_of_the_user_is_one_line_and_gives_exit_code_2() -> None:

@@ -17,13 +17,15 @@ import pytest
 import uvloop
 
 from bowstring.core import watchdog
+from bowstring.core.actions import LATE
 from bowstring.core.components import Collector, Emit, Executor, Strategy, on
 from bowstring.core.engine import Engine
 from bowstring.core.errors import ConfigError
 from bowstring.core.messages import Action, ActionRefused, Event, LoopBlocked
 from bowstring.core.run import run, run_engine
+from bowstring.core.watchdog import Watchdog
 from tests.core import watched
-from tests.core.bots import Bot, Do, Doer, Echo, FakeClock, Judge, Reader, Risk, Tick, Witness
+from tests.core.bots import Bot, Do, Doer, Echo, FakeClock, Judge, Reader, Risk, Tick, Witness, queue_of
 from tests.core.conftest import OnLoop
 from tests.core.lifecycle import Feed, feed_of, forever, tick_and_wait
 from tests.core.watched import AFTER_S, Part, World, watch
@@ -40,8 +42,9 @@ def _world_is_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def named(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the first line of each block that was logged."""
-    return [record.getMessage().splitlines()[0] for record in caplog.records if record.name == watchdog.__name__]
+    """Return the first line of each block whose handler was logged."""
+    lines = [record.getMessage().splitlines()[0] for record in caplog.records if record.name == watchdog.__name__]
+    return [line for line in lines if "blocks" in line]
 
 
 def told(reader: Reader | Witness) -> list[tuple[str, float]]:
@@ -266,7 +269,7 @@ def test_code_of_a_library_that_nobody_called_is_named_by_its_innermost_function
 # What is not
 
 
-def test_a_process_that_stood_still_was_not_blocked(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_process_that_stood_still_was_not_blocked_by_anybody(caplog: pytest.LogCaptureFixture) -> None:
     reader = Reader()
 
     def stand_still(world: World) -> None:
@@ -278,7 +281,17 @@ def test_a_process_that_stood_still_was_not_blocked(caplog: pytest.LogCaptureFix
     watch(lambda world: Bot(lambda _: stand_still(world)), lambda _: reader)
 
     assert named(caplog) == []
-    assert told(reader) == []
+    assert told(reader) == [("a process that stood still", 30.06)]
+    assert "the event loop did not run for 30.06 s, by a process that stood still" in caplog.text
+
+
+def test_also_where_the_loop_goes_on_before_the_thread_looks(caplog: pytest.LogCaptureFixture) -> None:
+    reader = Reader()
+
+    watch(lambda world: Bot(lambda _: world.let_pass(30.0)), lambda _: reader)
+
+    assert named(caplog) == []
+    assert told(reader) == [("a process that stood still", 29.96)]
 
 
 def test_what_blocked_before_and_after_that_is_told_without_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -293,7 +306,7 @@ def test_what_blocked_before_and_after_that_is_told_without_it(caplog: pytest.Lo
     watch(lambda world: Bot(lambda _: stand_still(world)), lambda _: reader)
 
     assert len(named(caplog)) == 1
-    assert told(reader) == [("bot.decide", 0.2)]
+    assert told(reader) == [("bot.decide", 0.2), ("a process that stood still", 30.36)]
 
 
 def test_code_that_keeps_the_interpreter_to_itself_is_named_when_it_lets_go(caplog: pytest.LogCaptureFixture) -> None:
@@ -309,6 +322,18 @@ def test_code_that_keeps_the_interpreter_to_itself_is_named_when_it_lets_go(capl
     assert told(reader) == [("bot.decide", 1.96)]
 
 
+@pytest.mark.parametrize(("seconds", "blocks"), [(2.0, [("something that was not seen", 1.96)]), (0.9, [])])
+def test_where_the_loop_goes_on_before_the_thread_looks_a_second_of_that_is_told_all_the_same(
+    seconds: float, blocks: list[tuple[str, float]], caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = Reader()
+
+    watch(lambda world: Bot(lambda _: world.let_pass(seconds, computing=True)), lambda _: reader)
+
+    assert named(caplog) == []
+    assert told(reader) == blocks
+
+
 @pytest.mark.parametrize("debugger", ["pdb", "bdb", "pydevd", "_pydevd_bundle.pydevd_breakpoints"])
 def test_a_debugger_is_no_handler_that_blocks(debugger: str, caplog: pytest.LogCaptureFixture) -> None:
     reader = Reader()
@@ -322,7 +347,7 @@ def test_a_debugger_is_no_handler_that_blocks(debugger: str, caplog: pytest.LogC
     watch(lambda world: Bot(lambda _: step(world)), lambda _: reader)
 
     assert named(caplog) == []
-    assert told(reader) == []
+    assert told(reader) == [("a debugger", 60.01)]
 
 
 class StandingClock(FakeClock):
@@ -460,6 +485,53 @@ def test_nor_does_anybody_else_however_many_events_come_before_that() -> None:
 
     assert gate.story == ["blocked"]
     assert refusals(witness) == ["bot.decide blocks the event loop"]
+
+
+def test_nor_does_what_comes_before_the_heartbeat_after_that_whatever_it_was() -> None:
+    gate, witness = Gate(), Witness()
+
+    def reading(world: World) -> Collector:
+        async def read(emit: Emit) -> None:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(world.let_pass, 3.0)
+            loop.call_soon(emit, Tick(n=1))  # as what was read comes before timers
+            await asyncio.sleep(0.1)
+            emit(Tick(n=2))
+
+        return Feed(read, finite=True)
+
+    watch(reading, lambda _: Bot(lambda tick: [Risk(), Do(n=tick.n)]), lambda _: gate, lambda _: witness)
+
+    assert gate.story == ["blocked", "risk"]
+    assert [action.n for action in gate.given if isinstance(action, Do)] == [1, 2]
+    assert refusals(witness) == [LATE]
+
+
+def test_nor_where_nobody_is_to_be_named_for_as_long() -> None:
+    gate = Gate()
+
+    def decide(world: World) -> Risk:
+        world.let_pass(1.2)
+        return Risk()
+
+    watch(lambda world: Bot(lambda _: decide(world)), lambda _: gate, after_s=60.0)
+
+    assert gate.story == ["blocked"]
+
+
+def test_once_nobody_watches_any_more_nothing_is_late(on_loop: OnLoop) -> None:
+    async def main() -> None:
+        dog = Watchdog(queue, [], clock=clock, after_s=AFTER_S)
+        dog.start()
+        dog.stop()
+        clock.at_ns += 10**12
+        queue.publish(Tick())
+
+    clock, gate = StandingClock(), Gate()
+    queue = queue_of(gate, Bot(lambda _: Risk()), clock=clock)
+    on_loop(main())
+
+    assert gate.story == ["risk"]
 
 
 # The thread

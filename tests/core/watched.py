@@ -55,7 +55,7 @@ async def a_while(_engine: Engine, _world: World) -> None:
     await asyncio.sleep(5.0)
 
 
-def watch(*parts: Part, course: Course = a_while) -> None:
+def watch(*parts: Part, course: Course = a_while, after_s: float = AFTER_S) -> None:
     """Run a bot of these components with a watchdog. Unless one is a collector, it gets one `Tick`."""
 
     async def main() -> None:
@@ -68,7 +68,7 @@ def watch(*parts: Part, course: Course = a_while) -> None:
             executors=[one for one in components if isinstance(one, Executor)],
             clock=world,
         )
-        watchdog = engine.watchdog(after_s=AFTER_S)
+        watchdog = engine.watchdog(after_s=after_s)
         world.look = watchdog.look
         watchdog.start()
         running = asyncio.ensure_future(engine.run())

@@ -1,4 +1,4 @@
-"""A handler that keeps the event loop for long: the venue is asked how things stand before there is new risk."""
+"""A loop that did not run for long, whatever kept it: the venue is asked how things stand before there is new risk."""
 
 import asyncio
 from collections.abc import Sequence
@@ -43,5 +43,35 @@ async def test_after_a_handler_that_blocked_for_long_there_is_no_new_risk_before
         assert bot.outcome(paused) == (
             "ActionRefused",
             "no new risk at venue: trader._react blocked the event loop for 1.4 s",
+        )
+        assert bot.status(order) == "open"
+
+
+@simulated
+async def test_nor_after_the_process_stood_still_whatever_comes_before_anybody_knows_of_that() -> None:
+    world = World()
+    loop = asyncio.get_running_loop()
+    loop.clock = world  # type: ignore[attr-defined]  # the simulation's
+    gateway = ScriptedGateway()
+    async with Bot(gateway) as bot:
+        watchdog = bot.engine.watchdog(after_s=AFTER_S)
+        watchdog.start()
+        first, second = buy(valid_for_s=60), buy(valid_for_s=60)
+        gateway.script = lambda method: answered(1.0) if method == "balances" else None
+        asked = gateway.count("balances")
+        loop.call_soon(world.let_pass, 3.0)
+        loop.call_soon(bot.do, first)
+        await until(lambda: bot.events(LoopBlocked))
+        await asyncio.sleep(0.1)
+        bot.do(second)
+        await until(lambda: gateway.count("balances") > asked)
+        await asyncio.sleep(1.5)
+        order = await bot.open()
+        watchdog.stop()
+
+        assert bot.outcome(first) == ("ActionRefused", "the event loop did not run for a second or longer")
+        assert bot.outcome(second) == (
+            "ActionRefused",
+            "no new risk at venue: a process that stood still blocked the event loop for 3.0 s",
         )
         assert bot.status(order) == "open"

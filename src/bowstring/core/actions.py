@@ -26,6 +26,9 @@ from bowstring.core.routing import Plan, Wiring
 from bowstring.core.subscriber import Subscriber, Worker
 from bowstring.core.tasks import FAILURES, as_list, awaitable, start
 
+LATE = "the event loop did not run for a second or longer"
+NEVER_NS = 1 << 63
+
 _CLOSINGS: dict[type[Exception], type[ActionClosed]] = {Expired: ActionExpired, Refused: ActionRefused}
 
 Passed = tuple[Worker, Call, Action]
@@ -60,11 +63,12 @@ class ActionQueue:
     """Actions on their way from strategies through guards to executors.
 
     While ``refusing_risk`` is not empty, actions that add risk are refused: it says who does so, and why. Any thread
-    may add to it.
+    may add to it. So are they from ``late_from_ns`` on, on the monotonic clock, which the loop's heartbeat puts off.
     """
 
     def __init__(self, wiring: Wiring, events: Events, *, clock: Clock) -> None:
         self.refusing_risk: dict[str, str] = {}
+        self.late_from_ns = NEVER_NS
         self._wiring = wiring
         self._events = events
         self._next_seq = events.next_seq
@@ -113,6 +117,8 @@ class ActionQueue:
             if not targets:
                 self._failed_unheard(action, plan.missing(action))
                 continue
+            if self._monotonic_ns() >= self.late_from_ns:
+                self.refusing_risk.setdefault("watchdog", LATE)
             if self.refusing_risk and action.adds_risk:
                 self._close(ActionRefused, action, by="engine", reason="; ".join(self.refusing_risk.values()))
                 continue

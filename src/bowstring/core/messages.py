@@ -166,7 +166,11 @@ class Resumed(Addressed, frozen=True, kw_only=True):
 
 
 class LoopBlocked(Event, frozen=True, kw_only=True):
-    """A handler kept the event loop from running for ``blocked_s`` seconds: ``handler`` was seen to do so."""
+    """The event loop did not run for ``blocked_s`` seconds: ``handler`` was seen to keep it from that.
+
+    Where that is a second or longer, and nobody was seen, ``handler`` says so instead: it is "a process that stood
+    still", "a debugger" or "something that was not seen".
+    """
 
     handler: str
     blocked_s: float

@@ -2,10 +2,15 @@
 
 The loop has a timer, its heartbeat. A thread looks whether that is overdue; if so, it finds on the loop's stack the
 component that is at work there, and logs it at once, for the loop may never run again. Once it does, `LoopBlocked`
-tells everybody. Where that took long, nothing that adds risk is carried out until all executors have been told.
+tells everybody.
 
 The thread needs the interpreter's lock. What computes in Python, sleeps or waits lets go of it; C code that does not is
-named when it is over, for then the thread is the first to get it. A process that stood still was not blocked.
+named when it is over, if the thread gets it before the loop goes on. A process that stood still was not blocked by
+anybody.
+
+Whoever it was, what comes after a heartbeat that is a second late may rest on what waited meanwhile. So nothing that
+adds risk is carried out from then on, by the action queue's own look at the clock: what reads sockets may come before
+timers. The heartbeat tells, also where nobody was seen, and risk is refused until all executors have been told.
 """
 
 import asyncio
@@ -21,6 +26,7 @@ from types import FrameType
 
 from msgspec import Struct
 
+from bowstring.core.actions import LATE, NEVER_NS
 from bowstring.core.clock import Clock
 from bowstring.core.components import Component
 from bowstring.core.errors import ConfigError
@@ -29,10 +35,13 @@ from bowstring.core.queue import EventQueue
 
 SHORTEST_S = 0.02  # timers of uvloop are whole milliseconds, and the interpreter's lock changes hands every 5 ms
 LONG_S = 1.0
+LONGEST_PERIOD_S = 0.1  # or it would not be known when the loop did not run for a second
 JOIN_S = 0.5  # it ends at once, unless it waits for a log that does not write
 QUEUES = "bowstring.core.queue", "bowstring.core.actions"
 """Whatever called them is not at work: whom they call is."""
 DEBUGGERS = "bdb", "pdb", "pydevd", "_pydevd"
+STOOD_STILL, UNSEEN, DEBUGGER = "a process that stood still", "something that was not seen", "a debugger"
+"""In the place of a handler."""
 LIBRARIES = tuple({*sysconfig.get_paths().values(), str(Path(__file__).parents[1]), "<frozen "})
 
 Position = tuple[FrameType, int]
@@ -54,12 +63,13 @@ class Watchdog:
         self._components = {id(component): component for component in components}
         self._clock = clock
         self._after_ns = int(after_s * 1e9)
-        self._period_ns = self._after_ns // 2
+        self._period_ns = min(self._after_ns // 2, int(LONGEST_PERIOD_S * 1e9))
         self._end = queue.SimpleQueue[None]()
         self._loop_thread = 0
         self._due_ns = 0  # when the loop has to beat
         self._counts_from_ns = 0  # before that the process stood still
         self._excused_ns = 0  # nothing is named while this is when the loop has to beat
+        self._beat_cpu_ns = 0
         self._looked_ns = self._looked_cpu_ns = 0
         self._block: _Block | None = None
         self._outside: frozenset[FrameType] = frozenset()
@@ -81,6 +91,7 @@ class Watchdog:
             return
         self._is_watching = False
         self._timer.cancel()
+        self._events.actions.late_from_ns = NEVER_NS
         self._end.put(None)
         self._thread.join(JOIN_S)
         self._outside = frozenset()
@@ -108,17 +119,39 @@ class Watchdog:
 
     def _set_timer(self, now_ns: int) -> None:
         self._due_ns = now_ns + self._period_ns
+        self._events.actions.late_from_ns = self._due_ns + int(LONG_S * 1e9)
+        self._beat_cpu_ns = self._clock.cpu_ns()
         self._timer = self._loop.call_later(self._period_ns / 1e9, self._beat)
 
     def _beat(self) -> None:
         now_ns = self._clock.monotonic_ns()
-        due_ns, block = self._due_ns, self._block
+        told = [*self._blocks(now_ns)]
+        if any(blocked.blocked_s >= LONG_S for blocked in told):
+            self._events.actions.refusing_risk.setdefault("watchdog", LATE)
         self._set_timer(now_ns)
-        if block is not None and block.due_ns == due_ns:
-            blocked_s = (now_ns - max(due_ns, self._counts_from_ns)) / 1e9
-            self._events.publish(LoopBlocked(handler=block.handler, blocked_s=blocked_s))
+        for blocked in told:
+            self._events.publish(blocked)
         if self._events.is_clear:
             self._events.actions.refusing_risk.pop("watchdog", None)
+
+    def _blocks(self, now_ns: int) -> Iterator[LoopBlocked]:
+        """What is to be told of the time since the heartbeat was due: who was seen, and what that does not explain."""
+        due_ns, block, seen_s = self._due_ns, self._block, 0.0
+        if block is not None and block.due_ns == due_ns:
+            seen_s = (now_ns - max(due_ns, self._counts_from_ns)) / 1e9
+            yield LoopBlocked(handler=block.handler, blocked_s=seen_s)
+        late_ns = now_ns - due_ns
+        if late_ns >= LONG_S * 1e9 > seen_s * 1e9:
+            what = self._unseen(late_ns)
+            log.warning("the event loop did not run for %.2f s, by %s", late_ns / 1e9, what)
+            yield LoopBlocked(handler=what, blocked_s=late_ns / 1e9)
+
+    def _unseen(self, late_ns: int) -> str:
+        """What kept the loop where no handler is to be blamed for it."""
+        if self._due_ns == self._excused_ns:
+            return DEBUGGER
+        used_ns = self._clock.cpu_ns() - self._beat_cpu_ns - self._period_ns
+        return STOOD_STILL if self._counts_from_ns > self._due_ns or used_ns < late_ns / 20 else UNSEEN
 
     def _watch(self) -> None:
         while True:
