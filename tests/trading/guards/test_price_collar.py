@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bowstring.core.errors import ConfigError
-from bowstring.core.messages import CollectorDown, Event
+from bowstring.core.messages import CollectorDown, Event, LoopBlocked
 from bowstring.market.book import OrderBook
 from bowstring.market.events import BookChanged, BookLost, StreamStale
 from bowstring.trading.guards.price_collar import PriceCollar
@@ -75,7 +75,10 @@ def test_the_refusal_tells_how_old_the_price_is() -> None:
     tell(guard, quote(99, 101))
     clock.set(107)
 
-    assert judged(guard, place()) == "the price of BTC/USDT at venue is 7.0 s old, or its stream failed since"
+    assert (
+        judged(guard, place())
+        == "the price of BTC/USDT at venue is 7.0 s old, or its stream failed or the event loop was blocked since"
+    )
 
 
 def test_the_last_trade_counts_where_no_fresh_quote_is() -> None:
@@ -118,6 +121,7 @@ DOUBTS: list[Event] = [
     BookLost(venue="venue", symbol=SYMBOL, reason="gap"),
     StreamStale(venue="venue", stream="btcusdt@bookTicker", symbol=SYMBOL, silent_s=3.0),
     CollectorDown(collector="quotes", reason="reset", retry_in_s=1.0),
+    LoopBlocked(handler="Trader.think", blocked_s=1.0),
 ]
 
 
@@ -126,10 +130,20 @@ def test_what_came_before_a_failure_is_not_fresh_and_what_comes_after_is(doubt: 
     guard, _clock = collared()
     tell(guard, quote(99, 101), trade(100))
     tell(guard, _copy(DOUBTS[doubt]))
-    assert judged(guard, place()) == "the price of BTC/USDT at venue is 0.0 s old, or its stream failed since"
+    assert (
+        judged(guard, place())
+        == "the price of BTC/USDT at venue is 0.0 s old, or its stream failed or the event loop was blocked since"
+    )
     assert judged(guard, place(reduces=True)) is None
 
     tell(guard, quote(99, 101))
+    assert judged(guard, place()) is None
+
+
+def test_a_loop_that_was_blocked_for_less_than_a_second_is_no_matter() -> None:
+    guard, _clock = collared()
+    tell(guard, quote(99, 101), LoopBlocked(handler="Trader.think", blocked_s=0.9))
+
     assert judged(guard, place()) is None
 
 

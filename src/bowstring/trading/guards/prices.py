@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from bowstring.core.components import Guard, on
 from bowstring.core.errors import ConfigError
-from bowstring.core.messages import CollectorDown
+from bowstring.core.messages import CollectorDown, LoopBlocked
+from bowstring.core.watchdog import LONG_S
 from bowstring.market.book import OrderBook
 from bowstring.market.events import BookChanged, BookLost, Quote, StreamStale, Trade
 from bowstring.trading.orders import EXACT
@@ -29,7 +30,8 @@ class PriceGuard(Guard):
     """A guard that knows the market: the middle of a quote or a book, or the price of the last trade.
 
     A price is fresh for `stale_after_s` from its receipt; no longer once `BookLost` or `StreamStale` is told of its
-    symbol, or `CollectorDown`, which does not tell of which symbols. What comes after that is fresh again.
+    symbol, or `CollectorDown`, which does not tell of which symbols, or `LoopBlocked` of a second or longer: what was
+    read just before that may have waited as long. What comes after that is fresh again.
     """
 
     stale_after_s = STALE_AFTER_S
@@ -53,7 +55,8 @@ class PriceGuard(Guard):
         if not latest:
             return Price(None, f"no price of {symbol} at {venue} is known")
         age_s = (self.clock.now_ns() - latest) / 1e9
-        return Price(None, f"the price of {symbol} at {venue} is {age_s:.1f} s old, or its stream failed since")
+        since = "its stream failed or the event loop was blocked since"
+        return Price(None, f"the price of {symbol} at {venue} is {age_s:.1f} s old, or {since}")
 
     def latest_price(self, venue: str, symbol: str) -> Price:
         """The same, however old it is."""
@@ -91,6 +94,12 @@ class PriceGuard(Guard):
     def distrust_all(self, down: CollectorDown) -> None:
         """Rely on nothing that was told before."""
         self._all_void = down.seq
+
+    @on(LoopBlocked)
+    def distrust_what_waited(self, blocked: LoopBlocked) -> None:
+        """Rely on nothing that was told before, if that may have waited for long."""
+        if blocked.blocked_s >= LONG_S:
+            self._all_void = blocked.seq
 
     def _is_fresh(self, told: Quote | BookChanged | Trade, where: Market) -> bool:
         is_void = told.seq <= max(self._all_void, self._void.get(where, -1))
