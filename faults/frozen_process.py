@@ -1,4 +1,7 @@
-"""F15: the bot's process is stopped while it trades, and goes on when its orders are too old to be sent."""
+"""F15: the bot's process is stopped while it trades, and goes on when its orders are too old to be sent.
+
+Another bot bids what is quoted: what waited in its socket is old, too, and nothing but the stop tells.
+"""
 
 import asyncio
 import signal
@@ -15,7 +18,7 @@ from msgspec import Struct, convert
 
 import bowstring as bs
 from bowstring.venues.binance.gateway import OrdersOver
-from faults import hands, steady
+from faults import hands, steady, waiting_quotes
 from faults.bot import Cast, Stage, Told
 from faults.bots import Bot
 from faults.crowd import crowd
@@ -50,11 +53,13 @@ class Part(Struct, frozen=True):
 
 
 def run(bench: Bench) -> Outcome:
-    parts_each, stops = bench.many(short=1, long=2), bench.many(short=2, long=100)
+    parts_each, stops = bench.many(short=1, long=2), bench.many(short=4, long=100)
     ways = [(way, number) for number in range(parts_each) for way in WAYS]
-    with ThreadPoolExecutor(len(ways)) as pool:
+    with ThreadPoolExecutor(len(ways) + 1) as pool:
+        waiting = pool.submit(waiting_quotes.run, bench)
         parts = [*pool.map(partial(_part, bench, stops=stops), ways)]
-    findings = [finding for part in parts for finding in part.findings]
+        waited = waiting.result()
+    findings = [*waited.findings, *(finding for part in parts for finding in part.findings)]
     stopped, sent = sum(part.stops for part in parts), sum(part.sent for part in parts)
     figures: Sequence[Figure] = [
         Note(f"{stopped:,} times stopped, for {STANDS_S[0]} to {STANDS_S[1]} s; {sent:,} orders sent"),
@@ -64,6 +69,7 @@ def run(bench: Bench) -> Outcome:
             stopped,
         ),
         Zero("stops after which such an order was accepted", sum(part.accepted for part in parts), stopped),
+        *waited.figures(),
         *zeros(findings, of=stopped),
     ]
     return outcome(figures, findings)
@@ -135,7 +141,7 @@ class Moments(bs.Collector):
     async def run(self, emit: bs.Emit) -> None:
         while True:
             emit(Moment())
-            await asyncio.sleep(2 * PONDERS_S)
+            await asyncio.sleep(1.2 * PONDERS_S)
 
 
 class Straggler(bs.Strategy):
@@ -167,7 +173,7 @@ def cast(stage: Stage) -> Cast:
 ROW = Row(
     id="F15",
     fault="SIGSTOP, then CONT",
-    how=f"signals, again and again under load; orders are valid for {VALID_S} s",
-    promise="0 orders sent past their deadline",
+    how=f"signals, again and again under load; orders are valid for {VALID_S} s; a bot that bids what is quoted",
+    promise="0 orders sent past their deadline, 0 at prices that waited",
     run=run,
 )

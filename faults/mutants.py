@@ -14,6 +14,7 @@ from unittest.mock import Mock, patch
 from msgspec.structs import replace
 
 import bowstring as bs
+from bowstring.core.actions import NEVER_NS, ActionQueue
 from bowstring.core.clock import Clock
 from bowstring.core.errors import BowstringError, ConfigError, NotRecorded
 from bowstring.core.watchdog import Watchdog
@@ -169,6 +170,18 @@ def _never_look() -> None:
     patch.object(Watchdog, "look", Mock()).start()
 
 
+def _trust_what_waited() -> None:
+    """Only who is seen to block the loop can have made it late."""
+    patch("bowstring.core.watchdog.LONG_S", 1e6).start()
+
+
+def _await_the_heartbeat() -> None:
+    """Nobody else looks whether the loop is late."""
+    _never_look()
+    never_ns = property(fget=Mock(return_value=NEVER_NS), fset=Mock())
+    patch.object(ActionQueue, "late_from_ns", never_ns, create=True).start()
+
+
 def _ignore_kills() -> None:
     patch.object(bs.Engine, "kill", Mock()).start()
 
@@ -239,6 +252,18 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "never-looks": Mutant(
         breaks="what blocks the event loop is named", rows=("F14",), parts=Parts(install=_never_look)
+    ),
+    "trusts-what-waited": Mutant(
+        breaks="what waited while the loop did not run brings no new risk",
+        rows=("F15",),
+        parts=Parts(install=_trust_what_waited),
+        shows="at a price gone for",
+    ),
+    "awaits-the-heartbeat": Mutant(
+        breaks="nor does what comes before the heartbeat",
+        rows=("F14",),
+        parts=Parts(install=_await_the_heartbeat),
+        shows="with new risk before all were told",
     ),
     "ignores-kills": Mutant(
         breaks="the kill switch stops new orders",
