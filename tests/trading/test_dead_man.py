@@ -455,6 +455,20 @@ async def test_orders_that_are_to_be_left_are_left_without_it() -> None:
 
 
 @simulated
+async def test_so_are_those_of_which_one_is_in_doubt() -> None:
+    async with guarded(on_stop="leave") as bot:
+        order = await bot.open()
+        bot.gateway.then("place", silence())
+        bot.gateway.script = lambda method: silence() if method == "query" else None
+        unknown = bot.place()
+    await asyncio.sleep(2 * SWITCH_S)
+
+    assert bot.left == f"orders venue: orders that may be alive at venue: {unknown} (BTC/USDT, unknown)"
+    assert bot.ledger.orders[order].status == "open"
+    assert asked(bot)[-1] == "0"
+
+
+@simulated
 @pytest.mark.parametrize("reply", [silence(), reset()])
 async def test_that_it_could_not_be_disarmed_is_told(reply: Reply) -> None:
     async with guarded(on_stop="leave") as bot:
