@@ -47,7 +47,9 @@ async def test_who_has_nothing_is_told_so_before_it_trades() -> None:
 
 
 @simulated
-async def test_a_venue_that_cannot_be_reached_stays_closed_and_the_other_one_trades() -> None:
+async def test_a_venue_that_cannot_be_reached_stays_closed_and_the_other_one_trades(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     gateways = [ScriptedGateway(venue="here"), ScriptedGateway(venue="away")]
     gateways[1].script = lambda method: reset() if method == "open" else None
     executors = [OrderExecutor(gateway) for gateway in gateways]
@@ -65,6 +67,9 @@ async def test_a_venue_that_cannot_be_reached_stays_closed_and_the_other_one_tra
         "no orders for away: it is not connected yet"
     ]
     assert [order.status for order in executors[0].blotter.live.values()] == ["open"]
+    assert (
+        "away: no orders yet, it is not connected yet, its private stream is not up yet; it is tried on" in caplog.text
+    )
 
     gateways[1].script = lambda _method: None
     await until(lambda: any(isinstance(told, Recovered) and told.venue == "away" for told in recorder.events))
@@ -164,6 +169,24 @@ async def test_an_order_that_never_arrived_is_proved_absent_before_anything_is_s
         assert again.events(Recovered)[0].orders == ()
         new = await again.open()
         assert lives.ledger.accepted == [new]
+
+
+@simulated
+async def test_what_an_order_that_arrived_late_has_filled_is_told_before_where_it_stands() -> None:
+    """No report tells of it: it is shown by the query for the order, which does not say at what price it filled."""
+    lives = Lives(ScriptedGateway(validity_s=60))
+    async with lives.life() as bot:
+        lives.gateway.then("place", silence(arrives_s=40.0))
+        order = bot.place(quantity="5")
+        lives.kill(bot)
+    lives.gateway.delays_s = tuple
+    asyncio.get_running_loop().call_at(40.1, lives.ledger.fill, order, "5")
+    async with lives.life() as again:
+        await until(lambda: again.events(Recovered))
+        (recovered,) = again.events(Recovered)
+        assert (recovered.orders, recovered.positions) == ((), {"BTC/USDT": Decimal(5)})
+        before = again.events(Event)[: again.events(Event).index(recovered)]
+        assert [(one.quantity, one.recovered) for one in before if isinstance(one, Fill)] == [(Decimal(5), True)]
 
 
 @simulated
@@ -415,6 +438,22 @@ async def test_orders_of_another_life_are_named_by_a_stop_before_the_venue_is_re
     with pytest.raises(StopIncomplete, match=rf"orders that may be alive at venue: {order} \(BTC/USDT, open\)"):
         await starting
     assert lives.gateway.count("cancel") == 0
+
+
+@simulated
+async def test_a_stop_in_the_middle_of_a_recovery_ends_it() -> None:
+    gateway = ScriptedGateway()
+    gateway.script = lambda method: reset() if method == "open" else None
+    bot = Bot(gateway)
+    starting = asyncio.create_task(bot.engine.run())
+    await asyncio.sleep(1)
+    bot.engine.stop()
+    await starting
+    asked = list(gateway.calls)
+    await asyncio.sleep(100)
+
+    assert gateway.calls == asked
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 @simulated
