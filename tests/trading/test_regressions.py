@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +13,15 @@ from tests.trading.crash import Lives
 from tests.trading.scripted import Reply, ScriptedGateway, rejected, reset, silence
 
 
+@pytest.fixture(params=["memory", "file"])
+def lives(request: pytest.FixtureRequest, tmp_path: Path) -> Lives:
+    """Of a bot that has its journal in memory, and of one that has it in a file."""
+    return Lives(file=tmp_path / "journal" if request.param == "file" else None)
+
+
 @simulated
-async def test_fills_are_not_replayed_by_restarts() -> None:
+async def test_fills_are_not_replayed_by_restarts(lives: Lives) -> None:
     """A bot counted all fills of the day again at each start, and so its position."""
-    lives = Lives()
     async with lives.life() as bot:
         order = await bot.open(quantity="5")
         lives.ledger.fill(order, "2")
@@ -32,9 +38,8 @@ async def test_fills_are_not_replayed_by_restarts() -> None:
 
 @pytest.mark.parametrize("arrives_s", [0.0, 2.0])
 @simulated
-async def test_an_order_is_not_placed_again_by_a_restart(arrives_s: float) -> None:
+async def test_an_order_is_not_placed_again_by_a_restart(lives: Lives, arrives_s: float) -> None:
     """A strategy that found no order of its own at the start placed it anew, while the first one was on its way."""
-    lives = Lives()
     async with lives.life() as bot:
         lives.gateway.then("place", silence(arrives_s=arrives_s))
         order = bot.place()
@@ -47,9 +52,8 @@ async def test_an_order_is_not_placed_again_by_a_restart(arrives_s: float) -> No
 
 
 @simulated
-async def test_no_fill_is_made_up_on_a_warm_restart() -> None:
+async def test_no_fill_is_made_up_on_a_warm_restart(lives: Lives) -> None:
     """To make its position that of the account, a bot booked a fill that was equal and opposite to its own."""
-    lives = Lives()
     async with lives.life() as bot:
         order = await bot.open(quantity="5")
         lives.ledger.fill(order, "5")
