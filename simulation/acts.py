@@ -27,7 +27,7 @@ from simulation.venue_orders import LOT, TICK
 from simulation.world import World
 
 TROUBLED_S = 10.0, 20.0, 30.0
-HEALTHY_S = 112.0
+HEALTHY_S = 12.0
 CALM_S = 100.0  # what is unknown is asked about every 30 s at last, and an answer may take 5 s
 PROBED_S = 10.0
 FOUND_S = 35.0  # a question about fills that was asked before may go unanswered for 30 s
@@ -107,6 +107,7 @@ class Story:
             self.world.fate.lingering = LINGERING
         for exchange in self.world.exchanges.values():
             exchange.is_down = False
+            exchange.untold.clear()
         self.supervisor.life.process.spare()
         for trader in self.supervisor.life.traders:
             trader.is_careful = True
@@ -127,9 +128,9 @@ class Story:
         return not self._trouble.has_halted()
 
     async def _be_calm(self) -> None:
-        """Go on for a while, then have everybody cancel their orders and place no more."""
+        """Go on until nothing of before may arrive, then have everybody cancel their orders and place no more."""
         life = self.supervisor.life
-        await asyncio.sleep(HEALTHY_S - CALM_S)
+        await asyncio.sleep(max(HEALTHY_S, *(traits.validity_s + 1 for traits in self.world.traits.values())))
         self.world.is_quiet, self.world.fate.lingering = True, frozenset()
         for exchange in self.world.exchanges.values():
             exchange.end_all(by="human")

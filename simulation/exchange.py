@@ -19,7 +19,8 @@ FeeIn = Literal["quote", "received", "token"]
 class Exchange:
     """One account at one venue. ``publish`` is called with each private message, in order; ``after`` sets a timer.
 
-    While it ``is_armed`` it is to cancel all orders once it has heard nothing for some time.
+    While it ``is_armed`` it is to cancel all orders once it has heard nothing for some time. Of orders that are
+    ``untold`` no message is published.
     """
 
     def __init__(self, venue: str, *, seed: int, ledger: Ledger, now_ns: Callable[[], int]) -> None:
@@ -29,6 +30,7 @@ class Exchange:
         self.publish: Callable[[Report], None] = lambda _report: None
         self.after: Callable[..., None] = _never
         self.is_down = False
+        self.untold: set[str] = set()
         self.fuse = 0
         self.is_armed = False
         self.ahead_ns = self.random.randint(-5_000_000_000, 5_000_000_000)
@@ -231,7 +233,8 @@ class Exchange:
     def _tell(self) -> None:
         news, self._news = self._news, []
         for report in news:
-            self.publish(report)
+            if isinstance(report, BalanceReport) or report.client_order_id not in self.untold:
+                self.publish(report)
 
 
 def _never(_seconds: float, _call: object, *_arguments: object) -> None:

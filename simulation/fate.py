@@ -59,6 +59,7 @@ MOST: dict[str, float] = {
     "crash while it recovers": 1.0,
     "wall clock steps": 0.5,
     "long downtime": 1.0,
+    "late orders untold": 1.0,
 }
 """Every fault there is, with its greatest rate."""
 
@@ -83,6 +84,17 @@ SECRETS = (
     "connection reset under a request", "report dropped", "replica behind", "crash while it recovers", "long downtime",
 )  # fmt: skip
 """Faults that are at their greatest rate in some worlds: orders are at the venue, and nobody says so for long."""
+BELATED = 0.15  # of worlds
+UNTOLD = "late orders untold"
+"""What there is in those worlds only: orders that were on their way when a bot died arrive, and no stream says so."""
+HINDRANCES = (
+    "question slow", "question fails", "question unanswered", "one question slow", "stream breaks",
+    "stream falls silent", "stream refused", "venue down", "venue restarts", "long downtime", "stop", "kill switch",
+    "stop while it starts", "renewal unanswered", "journal fails to record", "journal fails to write",
+    "venue's clock steps", "request lost", "request not sent", "request rejected", "connection reset under a request",
+    "connection reset at once",
+)  # fmt: skip
+"""What there is none of in these: orders are to be sent, and a recovery is to get as far as to wait for them."""
 LINGERING = frozenset({"fill dropped"})
 """Faults that may go on when all others are over: nothing but the next reconciliation makes good for them."""
 NOISE = ("request not sent", "request rejected", "venue down", "kill switch", "alarm")
@@ -100,7 +112,11 @@ class Fate:
         self.struck: Counter[str] = Counter()
         self.healed = not has_faults
         self.lingering = frozenset[str]()
-        self.rates = {fault: most * self._share(fault) for fault, most in MOST.items()}
+        self.rates = {fault: most * self._share(fault) for fault, most in MOST.items() if fault != UNTOLD}
+        self.rates[UNTOLD] = 0.0
+        if is_belated(seed):
+            self.rates |= {fault: MOST[fault] for fault in (UNTOLD, "request late", "crash")}
+            self.rates |= dict.fromkeys(HINDRANCES, 0.0)
         if is_secretive(seed):
             self.rates |= {fault: MOST[fault] for fault in SECRETS} | dict.fromkeys(NOISE, 0.0)
 
@@ -125,3 +141,8 @@ class Fate:
 def is_secretive(seed: int) -> bool:
     """Whether it is a world of `SECRETS`."""
     return Random(f"{seed}/secrets").random() < SECRETIVE
+
+
+def is_belated(seed: int) -> bool:
+    """Whether it is a world where late orders are `UNTOLD`."""
+    return Random(f"{seed}/hush").random() < BELATED

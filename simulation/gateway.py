@@ -63,6 +63,7 @@ class SimulatedGateway:
         assert isinstance(loop, SimulatedLoop)
         self._loop = loop
         self._last_arrival_s = 0.0
+        self._arrivals: dict[str, float] = {}
         self._stream: Stream | None = None
 
     @property
@@ -79,6 +80,11 @@ class SimulatedGateway:
         """Have the private stream end, at once or only after some silence; what is on its way is lost."""
         if self._stream is not None:
             self._stream.end(after_s=self._random.uniform(5, 20) if silently else 0.0)
+
+    def hush(self) -> None:
+        """Have nobody told of orders of which something is on its way."""
+        now_s = self._loop.time()
+        self._exchange.untold.update(name for name, arrives_s in self._arrivals.items() if arrives_s > now_s)
 
     # The `Gateway`
 
@@ -172,13 +178,13 @@ class SimulatedGateway:
             self._later(self._random.uniform(0, 8), fail, answer, NotSent("given up before it was sent"))
             return answer
         self._trace("sent", self.venue, method, order.client_order_id)
-        self._travel(Request(carry_out, answer, self._exchange, self.validity_s))
+        self._travel(Request(carry_out, answer, self._exchange, self.validity_s), order.client_order_id)
         self._process.reach("socket")
         if self._fate.strikes("connection reset at once"):
             raise ConnectionResetError("reset by peer")
         return answer
 
-    def _travel(self, request: "Request") -> None:
+    def _travel(self, request: "Request", name: str) -> None:
         """Have a request arrive, or not, and its answer, or not."""
         fate, lost = self._fate, False
         arrives_s = self._latency_s()
@@ -200,18 +206,20 @@ class SimulatedGateway:
             late_s = self._random.uniform(0, 20) if fate.strikes("reply late") else 0.0
             request.reply = partial(self._later, self._latency_s() + late_s, self._answer, request)
         if not lost and not fate.strikes("request lost"):
-            self._arrive(arrives_s, request)
+            self._arrivals[name] = self._arrive(arrives_s, request)
 
     def _sometime_s(self) -> float:
         """Sometime while the request is valid."""
         return self._random.uniform(0, self.validity_s)
 
-    def _arrive(self, after_s: float, request: "Request") -> None:
+    def _arrive(self, after_s: float, request: "Request") -> float:
+        """Have it arrive; returns when it will."""
         at_s = self._loop.time() + after_s
         if self.keeps_order:
             at_s = max(at_s, self._last_arrival_s + 1e-9)
             self._last_arrival_s = at_s
         self._loop.call_at(at_s, request.arrive, context=WORLD)
+        return at_s
 
     def _answer(self, request: "Request") -> None:
         if isinstance(request.said, OrderReport):

@@ -11,6 +11,7 @@ from bowstring.trading.journal.port import Journal
 from bowstring.trading.messages import RiskStateChanged
 from simulation.character import Character
 from simulation.disk import Disk, JournalOfProcess, Record
+from simulation.fate import UNTOLD
 from simulation.gateway import SimulatedGateway
 from simulation.life import Life
 from simulation.process import BOUNDARIES, Boundary, Death, Process
@@ -166,6 +167,9 @@ class Supervisor:
 
     def _died(self) -> None:
         self._world.trace("killed", self.life.process.death)
+        if self._world.fate.strikes(UNTOLD):
+            for gateway in self.life.gateways.values():
+                gateway.hush()
         self._over(is_killed=True)
 
     def _ended(self) -> None:

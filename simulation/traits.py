@@ -3,6 +3,9 @@
 from random import Random
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+PATIENCE_S = 20.0  # longer than a recovery takes in which there is nothing to wait for
 
 
 class Traits(Struct, frozen=True, kw_only=True):
@@ -18,9 +21,9 @@ class Traits(Struct, frozen=True, kw_only=True):
     slow_question: str
 
 
-def draw_traits(random: Random) -> Traits:
-    """The traits of one venue."""
-    return Traits(
+def draw_traits(random: Random, *, is_patient: bool) -> Traits:
+    """The traits of one venue; one that ``is_patient`` accepts requests for long."""
+    traits = Traits(
         replaces_natively=random.random() < 0.5,
         keeps_order=random.random() < 0.5,
         is_async=random.random() < 0.5,
@@ -30,3 +33,4 @@ def draw_traits(random: Random) -> Traits:
         latency_s=random.choice([0.001, 0.02, 0.16]),  # a stop gives 1 s to two answers, each twice 1.5 times that
         slow_question=random.choice(["open orders", "query", "fills", "balances", "balances"]),
     )
+    return replace(traits, validity_s=PATIENCE_S) if is_patient else traits

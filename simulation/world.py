@@ -8,7 +8,7 @@ from bowstring.testing.simulation import SimulatedLoop
 from bowstring.trading.gateway import Report
 from simulation.connection import WORLD
 from simulation.exchange import SYMBOLS, Exchange
-from simulation.fate import Fate
+from simulation.fate import Fate, is_belated
 from simulation.gateway import SimulatedGateway
 from simulation.ledger import Accepted, Ledger
 from simulation.traits import Traits, draw_traits
@@ -29,7 +29,7 @@ class World:
         self.ledger = Ledger()
         self.random = random = Random(f"{seed}/world")
         venues = ["north", "south"][: random.choice([1, 1, 1, 2])]
-        self.traits: dict[str, Traits] = {venue: draw_traits(random) for venue in venues}
+        self.traits: dict[str, Traits] = {venue: draw_traits(random, is_patient=is_belated(seed)) for venue in venues}
         self.exchanges = {venue: self._exchange(venue) for venue in venues}
         self.gateways: dict[str, list[SimulatedGateway]] = {venue: [] for venue in venues}
         self.is_quiet = False

@@ -6,14 +6,13 @@ from decimal import Decimal
 
 from bowstring.trading.journal.port import Journal
 from bowstring.trading.messages import ReplaceOrder
-from simulation.checks.evidence import ZERO, Evidence, Key
+from simulation.checks.evidence import LATER, ZERO, Evidence, Key
 from simulation.checks.fills import check_recorded_fills
 from simulation.checks.limits import check_limits
 from simulation.ledger import Accepted, Ended, Traded
 from simulation.life import Life
 
 NEVER_LIVED = "failed", "refused", "rejected", "expired"
-LATER = 1 << 63
 
 
 def check_end(evidence: Evidence, lives: Sequence[Life], journal: Journal) -> Iterator[str]:

@@ -4,7 +4,7 @@ Nothing here asks the engine, and nothing here computes as the bot does.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from bowstring.core.messages import Event
@@ -23,6 +23,9 @@ Key = tuple[str, str]
 """A venue and a client order id."""
 TradeKey = tuple[str, str, str]
 """A venue, a symbol and a trade id."""
+Fates = dict[Key, tuple[str, Decimal]]
+"""What became of orders: the status of each, and how much of it filled."""
+LATER = 1 << 63
 
 
 class Evidence:
@@ -50,21 +53,27 @@ class Evidence:
         own = {(entry.venue, entry.name) for entry in self.accepted()}
         return [entry for entry in self.ledger.all(Traded) if (entry.venue, entry.name) in own]
 
-    def positions(self) -> defaultdict[str, dict[Key, Decimal]]:
-        """What each strategy holds, by venue and symbol."""
+    def owner(self, venue: str, name: str) -> str:
+        """The strategy of an order that is on record."""
+        intent = self.record.intents.get((venue, name))
+        return intent.order.strategy if intent else ""
+
+    def positions(self, trades: Iterable[Traded] | None = None) -> defaultdict[str, dict[Key, Decimal]]:
+        """What each strategy holds, by venue and symbol: what these fills make, or all there were."""
         positions: defaultdict[str, dict[Key, Decimal]] = defaultdict(dict)
-        for trade in self.trades():
-            intent = self.record.intents.get((trade.venue, trade.name))
-            held = positions[intent.order.strategy if intent else ""]
+        for trade in self.trades() if trades is None else trades:
+            held = positions[self.owner(trade.venue, trade.name)]
             signed = (trade.quantity if trade.side == "buy" else -trade.quantity) - base_fee(trade)
             held[trade.venue, trade.symbol] = held.get((trade.venue, trade.symbol), ZERO) + signed
         return positions
 
-    def fates(self) -> dict[Key, tuple[str, Decimal]]:
-        """What became of each of the bot's orders: its status, and how much of it filled."""
+    def fates(self, *, until_ns: int = LATER) -> Fates:
+        """What had become of each of the bot's orders by then."""
         wanted: dict[Key, Decimal] = {}
-        fates: dict[Key, tuple[str, Decimal]] = {}
+        fates: Fates = {}
         for entry in self.ledger:
+            if entry.time_ns > until_ns:
+                break
             if isinstance(entry, Accepted) and entry.by == "bot":
                 wanted[entry.venue, entry.name] = entry.quantity
                 fates[entry.venue, entry.name] = "open", ZERO

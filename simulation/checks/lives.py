@@ -9,6 +9,7 @@ from bowstring.trading.messages import OrderUpdate, PlaceOrder, ReconcileMismatc
 from simulation.checks.evidence import Evidence, told
 from simulation.checks.fills import check_taken_in, check_told_fills
 from simulation.checks.gate import Gate
+from simulation.checks.recovered import check_recovered
 from simulation.life import Life
 from simulation.traders import REUSED
 from simulation.transcript import Sent, Shown, Told
@@ -20,7 +21,9 @@ LIVE = "pending", "unknown", "open"
 
 def check_life(evidence: Evidence, life: Life) -> Iterator[str]:
     """What was wrong in a life that is over."""
-    checks = check_closings, check_story, check_records, check_sends, check_told_fills, check_taken_in
+    checks = (
+        check_closings, check_story, check_records, check_sends, check_told_fills, check_taken_in, check_recovered,
+    )  # fmt: skip
     for check in checks:
         yield from (f"life {life.number}: {violation}" for violation in check(evidence, life))
 

@@ -14,11 +14,12 @@ from bowstring.trading.guards.max_position import MaxPosition
 from bowstring.trading.journal.port import News
 from bowstring.trading.messages import OrderUpdate, PlaceOrder, RiskStateChanged
 from bowstring.trading.private_stream import PrivateStream
+from bowstring.trading.reconciliation import Reconciliation
 from bowstring.trading.recovery import Recovery
 from bowstring.trading.resolution import Doubt
 from bowstring.trading.sending import Sender
 from simulation.disk import JournalOfProcess
-from simulation.mutants.registry import EXECUTOR, GUARD, JOURNAL, MISSED, PATH, STREAM, mutant
+from simulation.mutants.registry import EXECUTOR, GUARD, JOURNAL, MISSED, PATH, RECONCILIATION, STREAM, mutant
 
 
 @mutant("an unknown order does not count for the limit of the position", GUARD, by="I6: .* beyond its limit")
@@ -61,6 +62,17 @@ class Blind(PrivateStream):
     async def _catch_up(self) -> None:
         if self.up.is_set():
             await super()._catch_up()
+
+
+@mutant(
+    "the venue is not asked again once it is known what became of orders",
+    RECONCILIATION,
+    by="was told where it stands (before|with)|was told that it holds",
+)
+class Incurious(Reconciliation):
+    async def until_done(self) -> None:
+        if not self._desk.closed:
+            await super().until_done()
 
 
 @mutant(
