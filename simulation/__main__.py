@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from simulation.every_point import play_every_point
 from simulation.fate import MOST
 from simulation.hunting import WITHIN, Caught, hunt, remember
+from simulation.kept import play_kept
 from simulation.many import cores, play_all, quiet
 from simulation.play import Outcome, deferred, play
 
@@ -44,6 +45,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _play_many(options: argparse.Namespace) -> int:
+    is_wrong = options.first is None and _play_kept()
     first = random.SystemRandom().randrange(10**9) if options.first is None else options.first
     print(f"seeds {first} to {first + options.seeds - 1}", flush=True)
     totals = play_all(range(first, first + options.seeds), processes=options.processes, on_failure=_show)
@@ -51,7 +53,17 @@ def _play_many(options: argparse.Namespace) -> int:
     silent = [fault for fault in MOST if not totals.struck[fault]] if options.seeds >= ENOUGH else []
     if silent:
         print(f"never struck, which proves nothing: {', '.join(silent)}")
-    return 1 if totals.failed or silent else 0
+    return 1 if is_wrong or totals.failed or silent else 0
+
+
+def _play_kept() -> bool:
+    """Whether something is wrong in the seeds that are kept."""
+    outcomes = list(play_kept())
+    failed = [outcome for outcome in outcomes if outcome.violations]
+    for outcome in failed:
+        _show(outcome)
+    print(f"{len(outcomes)} seeds of seeds.txt, {len(failed)} with violations", flush=True)
+    return bool(failed)
 
 
 def _show(outcome: Outcome) -> None:
