@@ -83,7 +83,6 @@ class Recovery:
         for strategy in strategies:
             self.tell(strategy)
         self._close("")
-        desk.notice()
 
     def _tell_record(self) -> None:
         """Tell, once, what is on record, as it stands by now."""
