@@ -107,6 +107,10 @@ async def test_an_order_that_ends_while_the_venue_is_asked_is_not_taken_for_aliv
         assert reasons(bot) == []
 
 
+def nothing(_bot: Bot) -> None:
+    """Check nothing."""
+
+
 async def while_down(bot: Bot, *, seconds: float = 5) -> None:
     bot.gateway.refuses_streams = True
     bot.gateway.disconnect()
@@ -195,7 +199,7 @@ async def test_such_an_order_is_cancelled_by_a_late_start_that_is_halted(alice: 
         await asyncio.sleep(60)
         lives.gateway.refuses_streams = False
         await asyncio.sleep(200)
-        assert bot.executor._journal.risk.state == "halted"
+        assert lives.journal.risk.state == "halted"
         status = lives.ledger.orders[order].status
     assert status == "cancelled"
 
@@ -270,7 +274,7 @@ async def test_such_an_order_is_not_forgotten_with_the_finished_ones(monkeypatch
 
 @simulated
 async def test_an_order_of_others_with_the_name_of_an_ended_one_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Bot, "check", lambda _bot: None)
+    monkeypatch.setattr(Bot, "check", nothing)
     async with Bot() as bot:
         order = await bot.open(client_order_id="grid-1")
         bot.cancel(order)
@@ -294,5 +298,5 @@ async def test_what_such_an_order_has_filled_is_on_record() -> None:
         known = bot.blotter.find(order)
         assert known is not None
         assert known.filled == 2
-        recalled = {one.client_order_id: one.filled for one in bot.executor._journal.recall("venue").live}
+        recalled = {one.client_order_id: one.filled for one in lives.journal.recall("venue").live}
     assert recalled[order] == 2

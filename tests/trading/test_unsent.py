@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from bowstring.core.errors import NotSent
-from bowstring.core.messages import ActionExpired, ActionFailed
+from bowstring.core.messages import Action, ActionExpired, ActionFailed
 from bowstring.trading import unsent
 from bowstring.trading.executor import OrderExecutor
 from bowstring.trading.journal.memory import MemoryJournal
@@ -241,7 +241,10 @@ async def test_an_order_whose_numbers_are_none_fails_alone() -> None:
 
 @simulated
 async def test_an_order_without_an_id_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Strategy, "publishing", lambda _strategy, _actions: None)
+    def as_they_are(_strategy: Strategy, _actions: Sequence[Action]) -> None:
+        """Give no ids."""
+
+    monkeypatch.setattr(Strategy, "publishing", as_they_are)
     bot, storage = stored()
     async with bot:
         order = buy()
