@@ -12,6 +12,8 @@ from bowstring.trading import blotter as blotter_module
 from bowstring.trading.control.commands import Decided
 from bowstring.trading.gateway import OrderReport
 from bowstring.trading.guards.max_open_orders import MaxOpenOrders
+from bowstring.trading.journal.commands import verify
+from bowstring.trading.journal.file import JournalFile
 from bowstring.trading.messages import Fill, PlaceOrder, Position, ReconcileMismatch, Side
 from tests.trading.bot import Bot, buy, simulated, until
 from tests.trading.control.operator import Operator
@@ -300,3 +302,18 @@ async def test_what_such_an_order_has_filled_is_on_record() -> None:
         assert known.filled == 2
         recalled = {one.client_order_id: one.filled for one in lives.journal.recall("venue").live}
     assert recalled[order] == 2
+
+
+@simulated
+async def test_a_journal_in_which_an_order_lives_again_is_sound(tmp_path: Path) -> None:
+    journal = JournalFile(tmp_path / "bot.journal", threads=False)
+    alice = Operator(tmp_path)
+    async with Bot(ScriptedGateway(validity_s=30), journal=journal) as bot:
+        order = await unknown(bot)
+        await alice.decide(order, "cancelled", "3")
+        comes_late(bot, order)
+        await until(lambda: bot.status(order) == "open", within_s=200)
+        assert bot.trader.orders[order].filled == 0  # what was said of its fills is void
+        bot.ledger.fill(order, "2")
+    assert bot.statuses(order) == ["unknown", "cancelled", "open", "open", "cancelled"]
+    assert list(verify(tmp_path / "bot.journal")) == []
