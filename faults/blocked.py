@@ -165,8 +165,8 @@ def _block(started: Bot, kind: str, blocks: Blocks) -> None:
     if _is_long(said):
         blocks.long += 1
         blocks.dared += "dared" in said
-    if kind == "keep" and "named" not in said:
-        return
+    if kind == "keep" and ("named" not in said or HANDLER not in said["told"]):
+        return  # the thread may see it a moment after all were told
     if "named" not in said or HANDLER not in said["named"] or HANDLER not in said["told"]:
         blocks.findings.append(f"{kind}: it was not named; what was said: {said}")
         return
