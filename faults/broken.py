@@ -263,13 +263,17 @@ MUTANTS: dict[str, Mutant] = {
         shows="I7",
     ),
     "tells-again": Mutant(
-        breaks="a fill is told once", rows=("F8", "F9"), parts=Parts(install=_tell_again), is_quick=True
+        breaks="a fill is told once",
+        rows=("F8",),
+        parts=Parts(install=_tell_again),
+        shows="told twice",
+        is_quick=True,
     ),
     "believes-the-latest": Mutant(
-        breaks="an order never goes back", rows=("F9",), parts=Parts(install=_believe_the_latest)
+        breaks="an order never goes back", rows=("F9",), parts=Parts(install=_believe_the_latest), shows="I5"
     ),
     "ignores-gaps": Mutant(
-        breaks="a book is valid while its ids chain", rows=("F10",), parts=Parts(install=_ignore_gaps)
+        breaks="a book is valid while its ids chain", rows=("F10",), parts=Parts(install=_ignore_gaps), shows="I9"
     ),
     "reads-lost-books": Mutant(
         breaks="nobody reads an invalid book", rows=("F10",), parts=Parts(install=_read_lost_books), shows="I9"
@@ -281,7 +285,10 @@ MUTANTS: dict[str, Mutant] = {
         shows="refused, after the budget's end",
     ),
     "same-process": Mutant(
-        breaks="who burns a core does it elsewhere", rows=("F12",), parts=Parts(install=_stay_in_this_process)
+        breaks="who burns a core does it elsewhere",
+        rows=("F12",),
+        parts=Parts(install=_stay_in_this_process),
+        shows="beside slow ones",
     ),
     "acts-halfway": Mutant(
         breaks="a handler is atomic",

@@ -198,14 +198,16 @@ MUTANTS: dict[str, Mutant] = {
         breaks="a fill, its order and its position go on record together",
         rows=("F2",),
         parts=Parts(journal=WritesApart),
+        shows="I4",
     ),
     "forgets-unanswered": Mutant(
         breaks="an order without an answer is unknown",
         rows=("F1", "F2"),
         parts=Parts(executor=_with_blotter(ForgetsUnanswered)),
+        shows="I4",
     ),
     "forgets-trades": Mutant(
-        breaks="a fill is told once", rows=("F1", "F2"), parts=Parts(executor=_with_blotter(ForgetsTrades))
+        breaks="a fill is told once", rows=("F2",), parts=Parts(executor=_with_blotter(ForgetsTrades)), shows="I4"
     ),
     "hasty-doubt": Mutant(
         breaks="an order is absent only where that is proven",
@@ -251,7 +253,10 @@ MUTANTS: dict[str, Mutant] = {
         is_quick=True,
     ),
     "never-looks": Mutant(
-        breaks="what blocks the event loop is named", rows=("F14",), parts=Parts(install=_never_look)
+        breaks="what blocks the event loop is named",
+        rows=("F14",),
+        parts=Parts(install=_never_look),
+        shows="nobody was told",
     ),
     "trusts-what-waited": Mutant(
         breaks="what waited while the loop did not run brings no new risk",
