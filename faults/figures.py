@@ -92,6 +92,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return bool(self.figures) and not self.findings and not any(figure.is_wrong for figure in self.figures)
 
     @property
+    def is_only_slow(self) -> bool:
+        """Whether all that is wrong is measures, which a busy machine spoils: nothing that must never be was found."""
+        wrong = [figure for figure in self.figures if figure.is_wrong]
+        return bool(wrong) and not self.findings and all(isinstance(figure, Within) for figure in wrong)
+
+    @property
     def evidence(self) -> Sequence[str]:
         """What shows that a promise is broken: not that a row has failed, or has not measured what it was to."""
         return [*self.findings, *(str(figure) for figure in self.figures if figure.is_broken)]

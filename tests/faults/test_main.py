@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from faults import __main__ as command
-from faults.figures import Outcome, Zero
+from faults.figures import Outcome, Within, Zero
 from faults.mutants import MUTANTS
 from faults.parts import Mutant, Parts
 from faults.row import Bench, Row
@@ -84,6 +84,26 @@ def test_what_the_long_form_measured_is_in_a_table_until_it_is_measured_again(ru
         ["| F2", "fault of F2", "nothing is lost", "1 lost in 10; **BROKEN**"],
         ["| F4", "fault of F4", "nothing is lost", good],
     ]
+
+
+@pytest.mark.parametrize(
+    ("second_s", "findings", "code", "times"), [(0.1, [], 0, 2), (9.0, [], 1, 2), (0.1, ["I1: sent twice"], 1, 1)]
+)
+def test_a_row_that_was_only_slow_has_another_try_in_the_short_form(
+    second_s: float, findings: list[str], code: int, times: int, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took_s = iter([9.0, second_s])
+    tries: list[Bench] = []
+
+    def measure(bench: Bench) -> Outcome:
+        tries.append(bench)
+        return Outcome(figures=[Within("it took", [next(took_s)], 1.0, "s")], findings=findings)
+
+    row = Row(id="F1", fault="it", how="so", promise="soon", run=measure, is_timed=True)
+    monkeypatch.setattr(command, "ROWS", {"F1": row})
+
+    assert run("F1", "--short")[0] == code
+    assert len(tries) == times
 
 
 def test_a_row_that_fails_is_broken_and_the_others_are_run(run: Run) -> None:
