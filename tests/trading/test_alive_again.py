@@ -168,8 +168,7 @@ async def test_such_an_order_is_not_forgotten_for_a_list_that_is_older() -> None
         await asyncio.sleep(29.9)  # the list is asked for at 30 s, before the order arrives
         gateway.then("balances", Reply(arrives_s=0.0, answers_s=3.0))
         order = bot.place()
-        await asyncio.sleep(2.5)
-        await asyncio.sleep(2)  # the answers, whose list is older, are taken in
+        await asyncio.sleep(4.5)  # the answers, whose list is older, are taken in
         gateway.delays_s = lambda: (0.0,)
     status = bot.ledger.orders[order].status
     assert status == "cancelled" or order in bot.left, (status, bot.left)
@@ -180,17 +179,9 @@ async def test_such_an_order_is_cancelled_by_a_late_start_that_is_halted(alice: 
     lives = Lives(ScriptedGateway(validity_s=30))
     lives.journal = alice.journal
     async with lives.life() as bot:
-        bot.gateway.hides_orders = True
-        bot.gateway.stop_clock()
-        bot.gateway.then("place", silence())
-        order = bot.place()
-        await until(lambda: bot.status(order) == "unknown")
+        order = await unknown(bot)
         await alice.decide(order, "cancelled", "0")
-        bot.gateway.hides_orders = False
-        bot.gateway.stopped_ns = None
-        placed = bot.action_of(order)
-        assert isinstance(placed, PlaceOrder)
-        bot.ledger.accept(placed)
+        comes_late(bot, order)
         await until(lambda: reasons(bot), within_s=200)
         bot.gateway.script = lambda method: silence() if method == "cancel" else None
         bot.publish(KillSwitch(reason="enough", by="me"))
@@ -209,24 +200,14 @@ async def test_such_an_order_is_cancelled_by_a_late_start_that_is_halted(alice: 
 @simulated
 async def test_an_order_that_comes_to_life_in_a_disputed_symbol_while_halted_is_cancelled(alice: Operator) -> None:
     async with Bot(ScriptedGateway(validity_s=30), journal=alice.journal) as bot:
-        bot.gateway.hides_orders = True
-        bot.gateway.stop_clock()
-        bot.gateway.then("place", silence(), silence())
-        first, second = bot.place(), bot.place()
-        await until(lambda: bot.status(first) == bot.status(second) == "unknown")
+        first, second = await unknown(bot), await unknown(bot)
         await alice.decide(first, "cancelled", "0")
         await alice.decide(second, "cancelled", "0")
-        bot.gateway.hides_orders = False
-        bot.gateway.stopped_ns = None
-        placed = bot.action_of(first)
-        assert isinstance(placed, PlaceOrder)
-        bot.ledger.accept(placed)
+        comes_late(bot, first)
         await until(lambda: reasons(bot), within_s=200)
         bot.publish(KillSwitch(reason="enough", by="me"))
         await until(lambda: bot.ledger.orders[first].status == "cancelled")
-        placed = bot.action_of(second)
-        assert isinstance(placed, PlaceOrder)
-        bot.ledger.accept(placed)
+        comes_late(bot, second)
         await asyncio.sleep(200)
         status = bot.ledger.orders[second].status
     assert status == "cancelled"

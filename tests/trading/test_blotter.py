@@ -12,8 +12,8 @@ from bowstring.core.messages import Event
 from bowstring.trading import blotter as module
 from bowstring.trading.blotter import Blotter
 from bowstring.trading.gateway import FillReport, OrderReport
-from bowstring.trading.messages import Fill, OrderStatus, OrderUpdate, PlaceOrder, Position, ReconcileMismatch, Side
-from bowstring.trading.orders import Order, intended
+from bowstring.trading.messages import Fill, OrderStatus, OrderUpdate, Position, ReconcileMismatch, Side
+from bowstring.trading.orders import Order
 from tests.trading.scripted import instrument
 
 
@@ -323,20 +323,7 @@ def test_a_recovered_fill_says_so() -> None:
 
 @pytest.mark.parametrize(("known", "told"), [("1", "2"), ("2", "1"), ("999", "1000")])
 def test_two_orders_of_one_name_are_a_mismatch_whatever_their_names(known: str, told: str) -> None:
-    blotter = Blotter("venue")
-    blotter.add(
-        intended(
-            PlaceOrder(
-                symbol="BTC/USDT",
-                client_order_id="a",
-                side="buy",
-                strategy="s",
-                venue="venue",
-                quantity=Decimal(5),
-                price=Decimal(100),
-            )
-        )
-    )
-    blotter.take_report(OrderReport(client_order_id="a", status="open", venue_order_id=known))
-    events = blotter.take_report(OrderReport(client_order_id="a", status="open", venue_order_id=told))
+    blotter = made(order())
+    blotter.take_report(replace(report("open"), venue_order_id=known))
+    events = blotter.take_report(replace(report("open"), venue_order_id=told))
     assert [type(event) for event in events if isinstance(event, ReconcileMismatch)] == [ReconcileMismatch]

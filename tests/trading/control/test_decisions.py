@@ -301,6 +301,20 @@ async def test_a_position_is_not_set_between_two_attempts_to_ask(alice: Operator
 
 
 @simulated
+async def test_of_a_venue_that_never_told_status_does_not_say_for_how_long(alice: Operator) -> None:
+    gateway = ScriptedGateway()
+    gateway.script = lambda method: reset() if method == "open_orders" else None
+    async with Bot(gateway, journal=alice.journal):
+        await asyncio.sleep(60)
+        _is_done, status = await alice.tell(Status(operator="", why=""))
+        gateway.script = lambda _method: None
+        await asyncio.sleep(60)
+
+    assert "venue: no orders, it has not recovered yet" in status
+    assert "has not told in full" not in status
+
+
+@simulated
 async def test_a_decision_about_an_order_helps_a_start_whose_venue_is_out_of_reach(alice: Operator) -> None:
     async with Bot(journal=alice.journal) as bot:
         bot.gateway.hides_orders = True

@@ -61,7 +61,8 @@ class Hand:
             yield f"{venue}: no orders, {why}"
         if why := desk.down or desk.paused or desk.unguarded():
             yield f"{venue}: no new risk, {why}"
-        if (silent_s := (desk.clock.monotonic_ns() - desk.reconciled_ns) / 1e9) > SILENT_S and desk.is_asking:
+        silent_s = (desk.clock.monotonic_ns() - desk.reconciled_ns) / 1e9
+        if desk.is_asking and silent_s > SILENT_S and desk.reconciled_ns >= 0:  # else the start waits for it
             yield f"{venue}: asked how things stand, it has not told in full for {silent_s:.0f} s"
         yield from (f"{venue}: no new risk in {symbol}, {reason}" for symbol, reason in desk.disputed.items())
         yield from self._other_problems()
